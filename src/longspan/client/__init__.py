@@ -1,0 +1,1 @@
+"""Talking to Longspan: the HTTP client of control and of the gateway, and the paced load client."""

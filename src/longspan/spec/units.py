@@ -1,0 +1,22 @@
+"""From the file to what runs: `System` -> units, and what a unit is pinned to."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ModelPin(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of a model as it was when the generation was accepted."""
+
+    digest: str
+    size_bytes: int
+    package: str = ""
+    package_version: str = ""
+
+
+class Pins(msgspec.Struct, frozen=True, kw_only=True):
+    """What a generation is pinned to: digests of code and models, HMACs of secrets."""
+
+    code: str = ""
+    models: dict[str, ModelPin] = {}
+    secrets: dict[str, str] = {}

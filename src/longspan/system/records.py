@@ -1,0 +1,106 @@
+"""The shared records: pure values that corridors see, deciders take and doors show.
+
+A `Generation` is what was accepted; a `Replica` is what was seen of one slot; an `Endpoint` is where
+the gateway may send requests. None of them knows how it was read or stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from longspan.spec.units import Pins
+from longspan.wire.orders import Described, Work
+
+GenerationState = Literal["pending", "serving", "replaced", "failed"]
+ReplicaState = Literal["starting", "ready", "draining", "crash-loop", "dead"]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a generation holds: the file in canonical form, what its steps take, what it is pinned to."""
+
+    system: dict[str, Any]
+    described: Described
+    pins: Pins
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """A numbered, immutable, accepted system, and how it fared. Times are UTC nanoseconds since 1970."""
+
+    number: int
+    parent: int | None
+    author: str
+    at: int
+    accepted: Accepted
+    state: GenerationState
+    ready_at: int | None = None
+    """When all its replicas were first seen ready and routed: settle counts from here."""
+    served_at: int | None = None
+    reason: str = ""
+    """Why it failed, in words; else empty."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, order=True):
+    """A replica that the gateway may send requests to. `socket` is relative to the state folder."""
+
+    unit: str
+    slot: int
+    socket: str
+
+
+class GatewayWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What Envoy shall do: listen here, know these units, send to these endpoints.
+
+    One `Work` per unit name. A unit without endpoints keeps its routes (503 until one comes).
+    """
+
+    port: int
+    works: tuple[Work, ...]
+    endpoints: tuple[Endpoint, ...]
+
+
+class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
+    """What Envoy was seen to do, read back from its admin socket."""
+
+    pid: int | None
+    """None: no process holds Envoy's lock."""
+    version: str = ""
+    listening: bool = False
+    applied: dict[str, str] = {}
+    """Kind of configuration (`lds`, `cds`, `rds`, `eds/UNIT`) -> version that Envoy took."""
+    endpoints: frozenset[str] = frozenset()
+    """Socket paths that Envoy's clusters hold now: what is routed."""
+    rejected: str = ""
+    """Why Envoy refused the last configuration; empty when it took all."""
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The load page of one replica, read at one moment; `load` is the value of `longspan.wire.load`."""
+
+    unit: str
+    slot: int
+    replica: str
+    at: int
+    load: Any
+
+
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """One slot as it was seen. `pid` is None when no process holds the slot's lock."""
+
+    unit: str
+    slot: int
+    replica: str
+    generation: int
+    digest: str
+    state: ReplicaState
+    pid: int | None = None
+    since: int = 0
+    """UTC nanoseconds when its process was started."""
+    ready_at: int | None = None
+    restarts: int = 0
+    """Deaths of this slot's replicas with this digest so far."""
+    quick_deaths: int = 0
+    """Deaths in a row without having been ready for a while: what back-off grows on."""
+    died_at: int | None = None
+    last_log: tuple[str, ...] = ()

@@ -1,0 +1,153 @@
+"""What a worker is told: its orders, one small JSON file.
+
+`Work` is what a unit does; its digest is the unit's identity: two units with the same digest answer
+alike, so a replica survives a new generation that does not change its work. `Orders` adds who and
+where: one replica in one slot. Paths are relative to the state folder, the worker's working directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from longspan.base.signatures import Signature, TensorType
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one service."""
+
+    body_bytes: int = 16 << 20
+    queue: int = 256
+    """Requests that may wait; one more is answered 503 with Retry-After at once."""
+    time_seconds: float = 30.0
+
+
+class ModelWork(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that this unit holds, and whether it answers for it at ``/v2/models/NAME``."""
+
+    name: str
+    version: str
+    threads: int
+    digest: str
+    signature: Signature
+    answers: bool
+
+
+class StepWork(msgspec.Struct, frozen=True, kw_only=True):
+    """One step: a model of this unit (`model`) or a Python callable (`run`)."""
+
+    name: str
+    model: str = ""
+    run: str = ""
+    """``module:attribute``: a callable, or a class that `settings` are given to once, at start."""
+    settings: dict[str, Any] | None = None
+    """The step's ``with:``. A value ``{"$env": "NAME"}`` stands for a secret handed over a descriptor."""
+    repeatable: bool
+    inputs: dict[str, str]
+    """Input name -> where it comes from: ``step.output``, or a bare name of the service's inputs."""
+    signature: Signature
+
+
+class ServiceWork(msgspec.Struct, frozen=True, kw_only=True):
+    """A chain of steps, run in order, callable at the gateway."""
+
+    name: str
+    version: str
+    inputs: dict[str, TensorType]
+    outputs: dict[str, str]
+    """Output name -> ``step.output``."""
+    steps: tuple[StepWork, ...]
+    accepts: dict[str, str]
+    """Media range (``*/*``, ``image/*``, ``text/plain``) -> the service input (BYTES [1]) it becomes."""
+    answers: dict[str, str]
+    """Media type -> the output it is made from; the first is the default."""
+    limits: Limits
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What a unit does."""
+
+    unit: str
+    code: str = ""
+    """Digest of the tree of step code in the vault; empty when every step is a model."""
+    models: tuple[ModelWork, ...] = ()
+    services: tuple[ServiceWork, ...] = ()
+    limits: Limits = Limits()
+    """For models that are called by themselves."""
+    secrets: dict[str, str] = {}
+    """Name of an environment variable -> HMAC of its value, so that a changed secret is changed work."""
+
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of the work."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica's orders. All paths are relative to the state folder."""
+
+    replica: str
+    generation: int
+    slot: int
+    digest: str
+    """`work.digest()`, as control computed it."""
+    work: Work
+    code_path: str
+    """Folder put first on the import path; empty without step code."""
+    model_paths: dict[str, str]
+    socket: str
+    lock: str
+    load: str
+    graphs: str
+    """Folder of onnxruntime's optimised graphs."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker answers at ``GET /-/replica`` on its own socket (never routed by the gateway)."""
+
+    replica: str
+    unit: str
+    generation: int
+    digest: str
+    build: str
+    pid: int
+    state: str
+    """``ready`` or ``draining`` (a worker that is starting has no socket yet)."""
+
+
+class DescribeOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``python -m longspan.serving describe`` is told."""
+
+    code_path: str
+    """The file's folder, put first on the import path; empty when no step runs code."""
+    models: dict[str, str]
+    """Model name -> path of its file."""
+    runs: dict[str, str]
+    """Key (``service.step``) -> ``module:attribute``."""
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What it prints: for each model and each run step its signature, or what is wrong with it."""
+
+    models: dict[str, Signature] = {}
+    runs: dict[str, PartialSignature] = {}
+    errors: dict[str, str] = {}
+    """``model:NAME`` or ``run:KEY`` -> the problem in one line (an import that fails, no such attribute)."""
+
+
+class PartialSignature(msgspec.Struct, frozen=True, kw_only=True):
+    """What annotations tell: a None type is one that the file must declare."""
+
+    inputs: dict[str, TensorType | None]
+    outputs: dict[str, TensorType | None] | None
+    """None: the return is not annotated, so the file must name the outputs."""
+    call: str
+    """``sync``, ``async`` or ``stream``."""
+    settings: dict[str, bool] | None = None
+    """For a class: parameter names of its constructor -> required. None for a plain callable."""
+
+
+def decode_orders(text: bytes) -> Orders:
+    """Orders of a worker. Raises `msgspec.ValidationError` when the file is none."""
+    return msgspec.json.decode(text, type=Orders)
