@@ -11,19 +11,20 @@
     POST /v1/down       DownOrder            202; control drains all and exits
     GET  /v1/logs?follow=&request=&unit=     text/plain, streamed
 
-Errors are RFC 9457 problem details (`Problem`). Times are RFC 3339 in UTC.
+They are stdlib dataclasses, since FastAPI documents those and msgspec decodes them, so the command line
+needs no pydantic. Errors are RFC 9457 problem details (`Problem`). Times are RFC 3339 in UTC.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-import msgspec
 
 from longspan.base.errors import Complaint
 
 
-class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplicaView:
     slot: int
     pid: int | None
     state: Literal["starting", "ready", "draining", "crash-loop", "dead"]
@@ -32,27 +33,32 @@ class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
     last_log: tuple[str, ...] = ()
 
 
-class UnitView(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnitView:
     name: str
     wanted: int
     replicas: tuple[ReplicaView, ...]
 
 
-class ControlView(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlView:
     pid: int
 
 
-class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayView:
     pid: int | None
     version: str
 
 
-class FailedView(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedView:
     generation: int
     reason: str
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
     """`generation` is the current one, None before the first has served; `pending` one under way."""
 
     system: str
@@ -68,7 +74,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the logs, as control sees it."""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
     """One line of a plan. `kind`: ``+`` new, ``-`` gone, ``~`` changed."""
 
     kind: Literal["+", "-", "~"]
@@ -77,7 +84,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: str = ""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
     """What `apply` would change; `changes` empty means nothing would."""
 
     system: str
@@ -89,24 +97,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Units whose replicas would be replaced."""
 
 
-class ApplyOrder(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplyOrder:
     author: str
     on: int | None = None
 
 
-class RollbackOrder(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RollbackOrder:
     author: str
     to: int | None = None
 
 
-class ApplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplyAnswer:
     """`generation` is the new, pending one; None when the plan was empty and nothing was done."""
 
     generation: int | None
     plan: Plan
 
 
-class GenerationView(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationView:
     number: int
     parent: int | None
     author: str
@@ -116,12 +128,14 @@ class GenerationView(msgspec.Struct, frozen=True, kw_only=True):
     last_log: tuple[str, ...] = ()
 
 
-class DownOrder(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DownOrder:
     now: bool = False
     """Stop at once instead of draining."""
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
     """RFC 9457 problem details; `exit` is the exit code a command returns for it."""
 
     title: str

@@ -18,5 +18,8 @@ class Pins(msgspec.Struct, frozen=True, kw_only=True):
     """What a generation is pinned to: digests of code and models, HMACs of secrets."""
 
     code: str = ""
+    """Digest of the whole tree of step code; empty when every step is a model."""
+    files: dict[str, str] = {}
+    """Path inside the tree -> digest of that file: what a plan names when code changed."""
     models: dict[str, ModelPin] = {}
     secrets: dict[str, str] = {}
