@@ -15,6 +15,7 @@ from longspan.wire.orders import Described, Work
 
 GenerationState = Literal["pending", "serving", "replaced", "failed"]
 ReplicaState = Literal["starting", "ready", "draining", "crash-loop", "dead"]
+"""``dead`` waits for its restart; ``crash-loop`` has died so often that it waits longer each time."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,17 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     served_at: int | None = None
     reason: str = ""
     """Why it failed, in words; else empty."""
+    last_log: tuple[str, ...] = ()
+    """The last log lines of the replica that made it fail."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One line of a plan. `kind`: ``+`` new, ``-`` gone, ``~`` changed."""
+
+    kind: Literal["+", "-", "~"]
+    at: str
+    before: str
+    after: str
 
 
 class Endpoint(msgspec.Struct, frozen=True, order=True):
@@ -75,6 +87,26 @@ class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
     """Why Envoy refused the last configuration; empty when it took all."""
 
 
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger remembers of a numbered place for a replica. Times are UTC nanoseconds since 1970."""
+
+    unit: str
+    slot: int
+    replica: str
+    generation: int
+    digest: str
+    since: int
+    """When its process was started."""
+    ready_at: int | None = None
+    stopping_at: int | None = None
+    """When it was told to drain; a death after that is no failure."""
+    died_at: int | None = None
+    restarts: int = 0
+    """Deaths in this slot with this digest so far."""
+    quick_deaths: int = 0
+    """Deaths in a row without having been ready for a while: what back-off grows on."""
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The load page of one replica, read at one moment; `load` is the value of `longspan.wire.load`."""
 
@@ -86,21 +118,17 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replica(msgspec.Struct, frozen=True, kw_only=True):
-    """One slot as it was seen. `pid` is None when no process holds the slot's lock."""
+    """One slot as it was seen: what the ledger remembers of it, and the process that holds its lock."""
 
-    unit: str
-    slot: int
-    replica: str
-    generation: int
-    digest: str
+    slot: Slot
     state: ReplicaState
     pid: int | None = None
-    since: int = 0
-    """UTC nanoseconds when its process was started."""
-    ready_at: int | None = None
-    restarts: int = 0
-    """Deaths of this slot's replicas with this digest so far."""
-    quick_deaths: int = 0
-    """Deaths in a row without having been ready for a while: what back-off grows on."""
-    died_at: int | None = None
-    last_log: tuple[str, ...] = ()
+    """None when no process holds the slot's lock."""
+
+    @property
+    def unit(self) -> str:
+        return self.slot.unit
+
+    @property
+    def digest(self) -> str:
+        return self.slot.digest

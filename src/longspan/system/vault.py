@@ -1,0 +1,161 @@
+"""Content-addressed copies of the code and models that generations refer to.
+
+`vault/code/DIGEST/` is a tree of step code, `vault/models/DIGEST` the file of a model. A name in the
+vault appears by one rename after its content is on the disk, so it is whole or not there at all.
+Nothing in the vault ever changes; replicas run from here, never from the folder that people edit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Set
+from pathlib import Path, PurePosixPath
+
+import msgspec
+from pathspec import GitIgnoreSpec
+
+from longspan.base.errors import LongspanError, Refused
+from longspan.base.units import format_size
+
+_LEFT_OUT = {".longspan", ".git", "__pycache__", ".hg", ".svn"}
+_MOST_FILES = 20_000
+_CHUNK = 1 << 20
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """The step code as it stood when it was read: path inside the folder -> SHA-256 of the file."""
+
+    files: dict[str, str]
+
+    def digest(self) -> str:
+        """SHA-256 over the sorted paths and digests."""
+        return hashlib.sha256(msgspec.json.encode(self.files, order="deterministic")).hexdigest()
+
+
+def survey(folder: Path, *, leave_out: Set[Path], limit_bytes: int) -> Tree:
+    """Read what a copy of `folder` would hold, without copying.
+
+    Left out: ``.longspan``, version control, ``__pycache__``, virtual environments, what the
+    folder's ``.gitignore`` names, links that leave the folder, and `leave_out` (the file itself, the
+    state folder, models, which are digested apart).
+
+    Raises `Refused` over `limit_bytes`, with the ten largest files named.
+    """
+    sizes: dict[str, int] = {}
+    for path, size in _files(folder, {p.resolve() for p in leave_out}):
+        sizes[path] = size
+        if len(sizes) > _MOST_FILES:
+            raise Refused(
+                f"the folder of the file holds more than {_MOST_FILES} files",
+                at=folder.name,
+                remedy="Put longspan.yaml and its step code in a folder of their own, or name the rest in .gitignore",
+            )
+    total = sum(sizes.values())
+    if total > limit_bytes:
+        largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:10]
+        named = "\n".join(f"    {sizes[path]:>12,} bytes  {path}" for path in largest)
+        raise Refused(
+            f"the step code is {total:,} bytes, over system.code_limit ({format_size(limit_bytes)}). Largest files:\n{named}",
+            remedy="Name what is no code in .gitignore, or raise system.code_limit",
+        )
+    return Tree({path: digest_file(folder / path) for path in sorted(sizes)})
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Vault:
+    """The vault in one state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        for part in ("code", "models", "new"):
+            (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in (folder / "new").iterdir():
+            # What a killed control left half-copied.
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    def code(self, digest: str) -> Path:
+        """Where the tree of that digest stands."""
+        return self._folder / "code" / digest
+
+    def model(self, digest: str) -> Path:
+        """Where the model of that digest stands."""
+        return self._folder / "models" / digest
+
+    def keep_code(self, folder: Path, tree: Tree) -> None:
+        """Copy the surveyed tree. Raises `LongspanError` when a file changed since the survey."""
+        target = self.code(tree.digest())
+        if target.exists():
+            return
+        new = self._folder / "new" / target.name
+        shutil.rmtree(new, ignore_errors=True)
+        for path, digest in tree.files.items():
+            _copy(folder / path, new / path, digest)
+        new.mkdir(exist_ok=True)
+        _sync_folder(new)
+        new.rename(target)
+        _sync_folder(target.parent)
+
+    def keep_model(self, source: Path, digest: str) -> None:
+        """Copy the file of a model. Raises `LongspanError` when it is not of that digest any more."""
+        target = self.model(digest)
+        if target.exists():
+            return
+        new = self._folder / "new" / digest
+        _copy(source, new, digest)
+        new.rename(target)
+        _sync_folder(target.parent)
+
+
+def _copy(source: Path, target: Path, digest: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    seen = hashlib.sha256()
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            seen.update(chunk)
+            writer.write(chunk)
+        writer.flush()
+        os.fsync(writer.fileno())
+    if seen.hexdigest() != digest:
+        raise LongspanError(
+            f"{source.name} changed while it was being read", remedy="Apply again when it has been saved"
+        )
+    target.chmod(stat.S_IRUSR | (source.stat().st_mode & stat.S_IXUSR))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(folder: Path, leave_out: Set[Path]) -> Iterator[tuple[str, int]]:
+    root = folder.resolve()
+    ignore = folder / ".gitignore"
+    ignored = GitIgnoreSpec.from_lines(ignore.read_text(errors="replace").splitlines() if ignore.is_file() else ())
+    for here, folders, names in os.walk(root):
+        inside = PurePosixPath(Path(here).relative_to(root).as_posix())
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in _LEFT_OUT
+            and Path(here, name) not in leave_out
+            and not Path(here, name).is_symlink()
+            and not Path(here, name, "pyvenv.cfg").exists()
+            and not ignored.match_file(f"{inside / name}/")
+        )
+        for name in names:
+            path, relative = Path(here, name), str(inside / name)
+            if path.resolve() in leave_out or ignored.match_file(relative):
+                continue
+            if path.is_file() and path.resolve().is_relative_to(root):
+                yield relative, path.stat().st_size
