@@ -1,0 +1,33 @@
+"""The plugs that run steps: each has `describe` (what goes in and out, nothing runs) and `load` (something to call).
+
+Stub: signatures first, bodies follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from longspan.base.signatures import Signature
+
+request_id: ContextVar[str] = ContextVar("longspan_request_id", default="")
+"""``x-request-id`` of the request that is being worked for; the worker sets it where Python steps run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """A loaded model or step. `function` takes inputs by name (arrays) and by `call` gives
+
+    - ``sync``: ``dict[str, ndarray]``; may block, so it belongs in a thread unless measured short;
+    - ``async``: an awaitable of it;
+    - ``stream``: an async iterator of it, one per chunk (close it with ``aclose()``).
+
+    Raises `RequestError` for whatever goes wrong inside.
+    """
+
+    name: str
+    call: Literal["sync", "async", "stream"]
+    signature: Signature
+    function: Callable[[dict[str, Any]], Any]
