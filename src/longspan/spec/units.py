@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from longspan.wire.orders import Work
+
 
 class ModelPin(msgspec.Struct, frozen=True, kw_only=True):
     """The file of a model as it was when the generation was accepted."""
@@ -23,3 +25,18 @@ class Pins(msgspec.Struct, frozen=True, kw_only=True):
     """Path inside the tree -> digest of that file: what a plan names when code changed."""
     models: dict[str, ModelPin] = {}
     secrets: dict[str, str] = {}
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps that run in one process: what scales."""
+
+    work: Work
+    digest: str
+    """`work.digest()`: units of the same digest answer alike."""
+    replicas: int
+    ready_within_seconds: float
+    settle_seconds: float
+
+    @property
+    def name(self) -> str:
+        return self.work.unit

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -33,7 +34,7 @@ def open_database(path: Path) -> Engine:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
-        except command.util.CommandError as error:
+        except CommandError as error:
             raise LongspanError(
                 f"the state was written by a newer Longspan ({error})",
                 at=path.name,

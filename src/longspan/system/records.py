@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from longspan.spec.units import Pins
+from longspan.spec.units import Pins, Unit
 from longspan.wire.orders import Described, Work
 
 GenerationState = Literal["pending", "serving", "replaced", "failed"]
@@ -85,6 +85,14 @@ class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
     """Socket paths that Envoy's clusters hold now: what is routed."""
     rejected: str = ""
     """Why Envoy refused the last configuration; empty when it took all."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit that shall run. Two of one name: a generation is replacing another."""
+
+    unit: Unit
+    generation: int
+    """The generation that brought this work; replicas of the same work are carried over from older ones."""
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
