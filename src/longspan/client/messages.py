@@ -11,13 +11,16 @@
     POST /v1/down       DownOrder            202; control drains all and exits
     GET  /v1/logs?follow=&request=&unit=     text/plain, streamed
 
+What needs no running control, ``python -m longspan.control once VERB`` prints as the API would answer:
+``check`` a `Checked`, ``plan`` a `Plan`, ``doctor`` a list of `Finding`.
+
 They are stdlib dataclasses, since FastAPI documents those and msgspec decodes them, so the command line
 needs no pydantic. Errors are RFC 9457 problem details (`Problem`). Times are RFC 3339 in UTC.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from longspan.base.errors import Complaint
@@ -72,6 +75,8 @@ class Status:
     services: tuple[str, ...] = ()
     logs: str = ""
     """Folder of the logs, as control sees it."""
+    natural: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service -> media ranges that it accepts as natural content."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,3 +150,36 @@ class Problem:
     exit: int = 1
     remedy: str = ""
     complaints: tuple[Complaint, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckedStep:
+    """A step that fits. `takes` and `gives`: name -> type as the file writes it, ``FP32[batch, 4]``."""
+
+    name: str
+    takes: dict[str, str]
+    gives: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckedService:
+    name: str
+    steps: tuple[CheckedStep, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """A file without a complaint: what its services are made of."""
+
+    system: str
+    services: tuple[CheckedService, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that `doctor` looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
