@@ -1,0 +1,41 @@
+"""The paced load client: does a service answer everybody, rightly, and how fast?
+
+An open loop: request `n` is due at ``start + n / rate`` whatever became of the earlier ones, and its
+latency counts from that moment, not from when it could be sent. A server that stalls for a second
+therefore shows a second, on every request that had to wait (no coordinated omission). It is the strict
+outsider of journeys, demo and benchmarks: it never retries, and by default every second request opens
+a new connection while the other one reuses what the first has opened. Anything but a right answer with
+status 200 is a failure, counted by reason, the first ones kept with time, status and start of the body.
+
+::
+
+    report = run(Plan(address="127.0.0.1:8080", requests=(Request(path="/v2/models/hello/infer", body=b),),
+                      rate_per_second=300, seconds=10))
+    with Background(plan) as load:           # a thread with a loop of its own
+        load.mark("replica killed")
+    print(load.report)
+
+The client stays light (httptools, uvloop, no task per request on a kept connection), so a thread is
+enough: at 300 requests/s it takes about 4% of one core. Whether it was itself in time is in the report
+(`Report.worst_lag_seconds`, `Report.not_sent`). `values` holds what goes in and comes out, `drive` the
+loop, `connection` one HTTP/1.1 connection, `pace` the timer.
+"""
+
+from longspan.client.load.drive import Background, drive, run
+from longspan.client.load.values import Answer, Check, Failure, Latency, Mark, Plan, Reason, Report, Request, Window
+
+__all__ = [
+    "Answer",
+    "Background",
+    "Check",
+    "Failure",
+    "Latency",
+    "Mark",
+    "Plan",
+    "Reason",
+    "Report",
+    "Request",
+    "Window",
+    "drive",
+    "run",
+]
