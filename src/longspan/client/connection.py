@@ -19,6 +19,8 @@ from longspan.base.errors import Unreachable
 BODY_LIMIT_BYTES = 64 << 20
 """Most that an answer may hold where the caller names no limit."""
 
+_PIECE_BYTES = 1 << 16
+
 # sun_path of struct sockaddr_un holds 108 bytes with its end (Linux, unix(7)).
 _SOCKET_PATH_BYTES = 107
 
@@ -55,17 +57,24 @@ def exchange(
     *,
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
+    patient: bool = False,
 ) -> Iterator[http.client.HTTPResponse]:
     """Send one request; give its response, unread; close the connection at the end.
 
-    Raises `Unreachable` for whatever happens on the way, also while the caller reads.
+    `patient`: once the headers have come, silence is no failure. Raises `Unreachable` for whatever happens
+    on the way, also while the caller reads; so nothing but reading should stand under it.
     """
     where = getattr(connection, "socket_path", "") or f"{connection.host}:{connection.port}"
     try:
         # Who refuses a large body answers before it is all sent, then closes: the answer is still there to read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.request(method, path, body=body or None, headers=dict(headers or {}))
-        yield connection.getresponse()
+        # A response that ends with its connection takes the socket away from it, so hold on to it.
+        wire = connection.sock
+        response = connection.getresponse()
+        if patient:
+            wire.settimeout(None)
+        yield response
     except TimeoutError as error:
         raise Unreachable("did not answer in time", at=where) from error
     except (OSError, http.client.HTTPException) as error:
@@ -75,11 +84,26 @@ def exchange(
         connection.close()
 
 
+def pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body as it comes. Raises `http.client.IncompleteRead` when it ends before its length."""
+    # read1 of Python 3.11 does not count: it would wait past the end of a body, or take half of one for all.
+    left = None if response.chunked else response.length
+    while left != 0:
+        piece = response.read1(_PIECE_BYTES if left is None else min(left, _PIECE_BYTES))
+        if not piece:
+            if left is not None:
+                raise http.client.IncompleteRead(b"", left)
+            return
+        if left is not None:
+            left -= len(piece)
+        yield piece
+
+
 def read_whole(response: http.client.HTTPResponse, *, limit_bytes: int, until: float) -> bytes:
     """The body. Raises `Unreachable` over `limit_bytes`, or when `until` (`time.monotonic`) has passed."""
     parts: list[bytes] = []
     size = 0
-    while part := response.read1(1 << 16):
+    for part in pieces(response):
         size += len(part)
         if size > limit_bytes:
             raise Unreachable(f"answered more than {limit_bytes} bytes")
