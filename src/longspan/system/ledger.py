@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from longspan.base.errors import Refused
-from longspan.system.records import Accepted, Generation, Slot
+from longspan.system.records import Accepted, Generation, Slot, must_be_current
 
 _META = sa.MetaData()
 _GENERATIONS = sa.Table(
@@ -86,11 +86,7 @@ class Ledger:
                     f"generation {rows['pending']} is still on its way",
                     remedy="Wait until it serves or has failed (longspan status), then apply again",
                 )
-            if on is not None and rows["serving"] != on:
-                raise Refused(
-                    f"the current generation is {rows['serving']}, not {on}",
-                    remedy="Look at longspan plan again, then apply on what it names",
-                )
+            must_be_current(rows["serving"], on)
             last = connection.scalar(sa.select(sa.func.max(_GENERATIONS.c.number))) or 0
             generation = Generation(
                 number=last + 1, parent=rows["serving"], author=author, at=at, accepted=accepted, state="pending"

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from longspan.base.errors import Refused
 from longspan.spec.units import Pins, Unit
 from longspan.wire.orders import Described, Work
 
@@ -42,6 +43,15 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed, in words; else empty."""
     last_log: tuple[str, ...] = ()
     """The last log lines of the replica that made it fail."""
+
+
+def must_be_current(current: int | None, on: int | None) -> None:
+    """Raises `Refused` when the caller planned `on` another generation than the `current` one."""
+    if on is not None and on != current:
+        raise Refused(
+            f"the current generation is {current}, not {on}",
+            remedy="Look at longspan plan again, then apply on what it names",
+        )
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -1,0 +1,132 @@
+"""Does the pending generation serve, has it failed, or must we wait? And which one does a rollback bring?
+
+A new generation must be ready within `ready_within`, and then stay so for `settle`. Its replicas are
+routed beside the old ones all that time, so whatever is decided here, requests are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from longspan.base.errors import Refused
+from longspan.spec.units import Unit
+from longspan.system.records import GatewaySeen, Generation, Replica, Wanted
+
+SECOND = 1_000_000_000
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What becomes of the pending generation now, and why, in words."""
+
+    verdict: Literal["wait", "ready", "serve", "fail"]
+    reason: str
+    unit: str = ""
+    slot: int | None = None
+    """Of the replica that made it fail: its log has the cause."""
+
+
+def wanted(
+    current: Generation | None, pending: Generation | None, units: Mapping[int, Sequence[Unit]]
+) -> tuple[Wanted, ...]:
+    """All units that shall run: the current ones, and beside them what the pending generation changes.
+
+    `units` are the units of each generation by its number.
+    """
+    old = [Wanted(unit=unit, generation=current.number) for unit in units[current.number]] if current else []
+    if pending is None:
+        return tuple(old)
+    new = {unit.name: Wanted(unit=unit, generation=pending.number) for unit in units[pending.number]}
+    kept = []
+    for want in old:
+        coming = new.get(want.unit.name)
+        if coming is not None and coming.unit.digest == want.unit.digest:
+            # The same work: its replicas are carried over, at least as many as either asks for.
+            most = max(want.unit.replicas, coming.unit.replicas)
+            unit = msgspec.structs.replace(coming.unit, replicas=most)
+            kept.append(Wanted(unit=unit, generation=want.generation))
+            del new[want.unit.name]
+        else:
+            kept.append(want)
+    return (*kept, *new.values())
+
+
+def judge(
+    pending: Generation,
+    units: Sequence[Unit],
+    carried: frozenset[str],
+    replicas: Sequence[Replica],
+    gateway: GatewaySeen,
+    now: int,
+) -> Judgement:
+    """Judge one pending generation. `carried` are digests that the current generation runs as well."""
+    if gateway.rejected:
+        return Judgement("fail", f"the gateway refuses its configuration: {gateway.rejected}")
+    settled = pending.ready_at is not None
+    waiting = ""
+    for unit in units:
+        mine = [r for r in replicas if r.unit == unit.name and r.digest == unit.digest]
+        if unit.digest not in carried:
+            for replica in mine:
+                if (failure := _failure(replica, settled)) is not None:
+                    return Judgement("fail", failure, replica.unit, replica.slot.slot)
+        ready = [r for r in mine if r.state == "ready" and _socket(r) in gateway.endpoints]
+        if len(ready) < unit.replicas and not waiting:
+            waiting = f"{len(ready)} of {unit.replicas} replicas of {unit.name} are ready and routed"
+    if not waiting and not gateway.listening:
+        waiting = "the gateway does not listen yet"
+    longest = max((unit.ready_within_seconds for unit in units), default=0.0)
+    settle = max((unit.settle_seconds for unit in units if unit.digest not in carried), default=0.0)
+    if waiting:
+        if not settled and now - pending.at > longest * SECOND:
+            return Judgement("fail", f"not ready within {longest:g} s: {waiting}", *_first_unready(units, replicas))
+        return Judgement("wait", waiting)
+    if pending.ready_at is None and settle > 0:
+        return Judgement("ready", "all replicas are ready and routed")
+    if now - (pending.ready_at or now) >= settle * SECOND:
+        return Judgement("serve", f"stayed ready for {settle:g} s")
+    return Judgement("wait", f"ready; settles for {settle:g} s")
+
+
+def _failure(replica: Replica, settled: bool) -> str | None:
+    where = f"{replica.unit}/{replica.slot.slot}"
+    if settled and (replica.slot.restarts or replica.state != "ready"):
+        return f"replica {where} {'died' if replica.slot.restarts else 'was not ready any more'} before it had settled"
+    if replica.state == "crash-loop":
+        return f"replica {where} died {replica.slot.quick_deaths} times before it was ready"
+    return None
+
+
+def _first_unready(units: Sequence[Unit], replicas: Sequence[Replica]) -> tuple[str, int | None]:
+    digests = {unit.digest for unit in units}
+    for replica in replicas:
+        if replica.digest in digests and replica.state != "ready":
+            return replica.unit, replica.slot.slot
+    return "", None
+
+
+def _socket(replica: Replica) -> str:
+    return f"run/{replica.unit}/{replica.slot.slot}.sock"
+
+
+def rollback_target(generations: Sequence[Generation], current: Generation | None, to: int | None) -> Generation:
+    """The generation whose content a rollback brings back.
+
+    Default: the last that served before the current one. Raises `Refused` when there is none, or when
+    `to` never served.
+    """
+    if to is not None:
+        for generation in generations:
+            if generation.number == to:
+                if generation.served_at is None:
+                    raise Refused(f"generation {to} has never served ({generation.state})")
+                return generation
+        raise Refused(f"there is no generation {to}", remedy="longspan rollback without a number takes the last one")
+    before = [
+        g for g in generations if g.served_at is not None and current is not None and g.number < current.number
+    ]
+    if not before:
+        raise Refused("there is no earlier generation that served", remedy="Nothing has been touched")
+    return max(before, key=lambda g: g.served_at or 0)

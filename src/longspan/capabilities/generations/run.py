@@ -1,0 +1,123 @@
+"""The errands of generations: plan, apply, rollback, and the judgement of each trip.
+
+Nothing here waits for a replica: apply writes a pending generation down and knocks; the trips make
+it true, and `settle` says on each trip whether it serves, has failed, or needs more time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from longspan.capabilities.generations.decide import Judgement, judge, rollback_target
+from longspan.spec.units import Unit
+from longspan.system.diff import diff
+from longspan.system.records import Accepted, Change, GatewaySeen, Generation, Replica, must_be_current
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A file that was read, proved and pinned; `keep` copies what it is pinned to into the vault."""
+
+    accepted: Accepted
+    keep: Callable[[], None]
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What an apply would change on top of the generation `on`."""
+
+    on: Generation | None
+    changes: tuple[Change, ...]
+    restarts: tuple[str, ...]
+    """Units whose replicas would be replaced."""
+
+
+class Ledger(Protocol):
+    def current(self) -> Generation | None: ...
+    def pending(self) -> Generation | None: ...
+    def generations(self, limit: int = 100) -> list[Generation]: ...
+    def accept(self, accepted: Accepted, *, author: str, at: int, on: int | None = None) -> Generation: ...
+    def ready(self, number: int, at: int | None) -> None: ...
+    def serve(self, number: int, at: int) -> None: ...
+    def fail(self, number: int, reason: str, last_log: tuple[str, ...]) -> None: ...
+
+
+class See(Protocol):
+    def prepare(self) -> Prepared:
+        """Read, prove and pin the file. Raises `Invalid` with all complaints, or `Refused`."""
+        ...
+
+    def again(self, accepted: Accepted) -> Accepted:
+        """An accepted system with today's secrets and a port that is free. Raises `Refused`."""
+        ...
+
+    def units(self, accepted: Accepted) -> tuple[Unit, ...]: ...
+    def last_log(self, unit: str, slot: int) -> tuple[str, ...]: ...
+
+
+def plan(see: See, ledger: Ledger) -> Planned:
+    """What the file would change. Touches nothing."""
+    return _planned(see, ledger.current(), see.prepare().accepted)
+
+
+def apply(
+    see: See, ledger: Ledger, *, author: str, on: int | None, now: int
+) -> tuple[Generation | None, Planned]:
+    """Accept the file as the next, pending generation; None when nothing would change.
+
+    Raises `Refused` when `on` is not the current generation, or another one is on its way.
+    """
+    # The ledger asks again as it writes; asked first, a refusal reads and copies nothing.
+    current = ledger.current()
+    must_be_current(current.number if current else None, on)
+    prepared = see.prepare()
+    planned = _planned(see, current, prepared.accepted)
+    if not planned.changes:
+        return None, planned
+    prepared.keep()
+    return ledger.accept(prepared.accepted, author=author, at=now, on=on), planned
+
+
+def rollback(
+    see: See, ledger: Ledger, *, author: str, to: int | None, now: int
+) -> tuple[Generation | None, Planned]:
+    """Bring an earlier generation's content back, as a new generation.
+
+    Raises `Refused` when there is nothing to go back to.
+    """
+    current = ledger.current()
+    accepted = see.again(rollback_target(ledger.generations(), current, to).accepted)
+    planned = _planned(see, current, accepted)
+    if not planned.changes:
+        return None, planned
+    return ledger.accept(accepted, author=author, at=now, on=current.number if current else None), planned
+
+
+def settle(
+    see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: GatewaySeen, now: int
+) -> Judgement | None:
+    """Judge the pending generation and write the verdict down; None when there is none."""
+    pending = ledger.pending()
+    if pending is None:
+        return None
+    current = ledger.current()
+    carried = frozenset(unit.digest for unit in see.units(current.accepted)) if current else frozenset()
+    judgement = judge(pending, see.units(pending.accepted), carried, replicas, gateway, now)
+    match judgement.verdict:
+        case "ready":
+            ledger.ready(pending.number, now)
+        case "serve":
+            ledger.serve(pending.number, now)
+        case "fail":
+            log = see.last_log(judgement.unit, judgement.slot) if judgement.slot is not None else ()
+            ledger.fail(pending.number, judgement.reason, log)
+        case "wait":
+            pass
+    return judgement
+
+
+def _planned(see: See, current: Generation | None, accepted: Accepted) -> Planned:
+    running = {unit.name: unit.digest for unit in see.units(current.accepted)} if current else {}
+    restarts = [u.name for u in see.units(accepted) if running.get(u.name, u.digest) != u.digest]
+    return Planned(current, diff(current.accepted if current else None, accepted), tuple(restarts))

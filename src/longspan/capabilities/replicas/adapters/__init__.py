@@ -1,0 +1,6 @@
+"""The eyes and hands of replicas: processes of this machine, their logs and load pages."""
+
+from longspan.capabilities.replicas.adapters.local import LocalReplicas
+from longspan.capabilities.replicas.adapters.logs import Logs
+
+__all__ = ["LocalReplicas", "Logs"]

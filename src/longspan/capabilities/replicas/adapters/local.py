@@ -1,0 +1,212 @@
+"""Replicas as processes of this machine.
+
+Liveness is the lock that a worker holds beside its socket, identity the handshake on that socket; a pid
+is only for signals. A process belongs to its slot, not to the control that started it: the next
+control finds it by the same lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from longspan.base.errors import LongspanError, Unreachable
+from longspan.capabilities.replicas.adapters.logs import Logs
+from longspan.capabilities.replicas.decide import Drain, Forget, Kill, Move, Sight, Start, socket_of
+from longspan.client.connection import unix_get
+from longspan.system.ids import new_id
+from longspan.system.ledger import Ledger
+from longspan.system.locks import holder
+from longspan.system.records import Replica, Sample, Slot
+from longspan.system.vault import Vault
+from longspan.wire.load import read as read_load
+from longspan.wire.orders import Identity, Orders, Work
+
+_log = logging.getLogger(__name__)
+
+_HANDSHAKE_SECONDS = 1.0
+_IDENTITY_LASTS_SECONDS = 0.5
+_PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH")
+_PASSED_ON_BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "CUDA_", "NVIDIA_", "SSL_CERT_")
+"""A worker's environment. Whatever else a step needs, its ``with:`` declares: ${env:NAME} by descriptor."""
+
+
+class LocalReplicas:
+    """Eyes and hands for the slots of one state folder."""
+
+    def __init__(
+        self,
+        state: Path,
+        ledger: Ledger,
+        vault: Vault,
+        logs: Logs,
+        *,
+        environment: Mapping[str, str],
+        watch: Callable[[int], None],
+    ) -> None:
+        self._state, self._ledger, self._vault, self._logs = state, ledger, vault, logs
+        self._environment, self._watch = environment, watch
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._identities: dict[int, tuple[float, Identity | None]] = {}
+
+    # Eyes
+
+    def slots(self) -> list[Slot]:
+        """What the ledger remembers."""
+        return self._ledger.slots()
+
+    def sight(self, slot: Slot) -> Sight:
+        """Lock, child and handshake of one slot. At most about a second, when a worker is too busy to answer."""
+        child = self._children.get(slot.replica)
+        gone = child is not None and child.poll() is not None
+        if gone:
+            del self._children[slot.replica]
+        pid = holder(self._path(slot, "lock"))
+        if pid is not None:
+            self._watch(pid)
+        return Sight(
+            pid=pid,
+            child="unknown" if child is None else "gone" if gone else "alive",
+            identity=self._identity(slot, pid) if pid is not None else None,
+        )
+
+    def samples(self) -> list[Sample]:
+        """The load pages of all slots that have one."""
+        now = time.time_ns()
+        found = ((slot, read_load(str(self._path(slot, "load")))) for slot in self._ledger.slots())
+        return [
+            Sample(unit=slot.unit, slot=slot.slot, replica=slot.replica, at=now, load=load)
+            for slot, load in found
+            if load is not None
+        ]
+
+    def _identity(self, slot: Slot, pid: int) -> Identity | None:
+        at, known = self._identities.get(pid, (0.0, None))
+        if known is not None and time.monotonic() - at < _IDENTITY_LASTS_SECONDS:
+            return known
+        try:
+            _, body = unix_get(str(self._path(slot, "sock")), "/-/replica", _HANDSHAKE_SECONDS)
+            identity = msgspec.json.decode(body, type=Identity)
+        except (Unreachable, msgspec.MsgspecError):
+            return None
+        self._identities = {p: seen for p, seen in self._identities.items() if p != pid} | {
+            pid: (time.monotonic(), identity)
+        }
+        return identity
+
+    # Hands
+
+    def keep(self, slot: Slot) -> None:
+        """Write a slot down."""
+        if slot.died_at is not None:
+            _log.warning("%s/%d: replica %s died (%d)", slot.unit, slot.slot, slot.replica, slot.restarts)
+        self._ledger.keep(slot)
+
+    def forget(self, slot: Slot) -> None:
+        """The slot is free: what its replica left behind goes."""
+        for suffix in ("sock", "sock.new", "lock", "load", "json"):
+            self._path(slot, suffix).unlink(missing_ok=True)
+        self._ledger.forget(slot)
+
+    def act(self, move: Move) -> None:
+        """Carry out one move; what cannot be done is logged and looked at again on the next trip."""
+        match move:
+            case Start(slot, wanted):
+                self._start(slot, wanted.unit.work)
+            case Drain(replica):
+                self._ledger.keep(replace(replica.slot, stopping_at=time.time_ns()))
+                self._signal(replica, signal.SIGTERM)
+            case Kill(replica, reason):
+                self._logs.note(replica.unit, replica.slot.slot, f"killed: {reason}")
+                self._signal(replica, signal.SIGKILL)
+            case Forget(slot):
+                self.forget(slot)
+
+    def _start(self, slot: Slot, work: Work) -> None:
+        slot = replace(slot, replica=new_id())
+        folder = self._state / "run" / slot.unit
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        orders = self._path(slot, "json")
+        orders.write_bytes(msgspec.json.encode(self._orders(slot, work)))
+        # Written down first: a control that dies between the two finds the process by its lock.
+        self._ledger.keep(slot)
+        secrets = {name: self._environment.get(name) for name in work.secrets}
+        missing = [name for name, value in secrets.items() if value is None]
+        if missing:
+            self._logs.note(slot.unit, slot.slot, f"cannot start: no {', '.join(missing)} in control's environment")
+            self._ledger.keep(replace(slot, died_at=slot.since, restarts=slot.restarts + 1, quick_deaths=3))
+            return
+        self._logs.note(slot.unit, slot.slot, f"replica {slot.replica} of generation {slot.generation} starts")
+        descriptor = _in_memory(msgspec.json.encode(secrets))
+        try:
+            with self._logs.open(slot.unit, slot.slot) as log:
+                child = subprocess.Popen(
+                    [sys.executable, "-P", "-B", "-m", "longspan.serving", "run"]
+                    + [str(orders.relative_to(self._state)), "--secrets", str(descriptor)],
+                    cwd=self._state,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    pass_fds=(descriptor,),
+                    env=_passed_on(self._environment, work.secrets),
+                )
+        except OSError as error:
+            raise LongspanError(f"cannot start a worker: {error}", at=slot.unit) from error
+        finally:
+            os.close(descriptor)
+        self._children[slot.replica] = child
+        self._watch(child.pid)
+
+    def _orders(self, slot: Slot, work: Work) -> Orders:
+        def relative(path: Path) -> str:
+            return str(path.relative_to(self._state))
+
+        return Orders(
+            replica=slot.replica,
+            generation=slot.generation,
+            slot=slot.slot,
+            digest=slot.digest,
+            work=work,
+            code_path=relative(self._vault.code(work.code)) if work.code else "",
+            model_paths={model.name: relative(self._vault.model(model.digest)) for model in work.models},
+            socket=socket_of(slot.unit, slot.slot),
+            lock=relative(self._path(slot, "lock")),
+            load=relative(self._path(slot, "load")),
+            graphs="cache/graphs",
+        )
+
+    def _signal(self, replica: Replica, number: signal.Signals) -> None:
+        # The lock is asked again, so that a pid that has gone to somebody else is never signalled.
+        pid = holder(self._path(replica.slot, "lock"))
+        if pid is not None and pid == replica.pid:
+            os.kill(pid, number)
+
+    def _path(self, slot: Slot, suffix: str) -> Path:
+        return self._state / "run" / slot.unit / f"{slot.slot}.{suffix}"
+
+
+def _passed_on(environment: Mapping[str, str], secrets: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in secrets and (name in _PASSED_ON or name.startswith(_PASSED_ON_BEGINNINGS))
+    }
+
+
+def _in_memory(content: bytes) -> int:
+    """A descriptor to read `content` from, backed by no file on disk."""
+    descriptor = os.memfd_create("secrets", os.MFD_CLOEXEC)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
