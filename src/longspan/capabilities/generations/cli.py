@@ -1,0 +1,151 @@
+"""The commands that change what runs: `plan` shows, `apply` carries out, `rollback` goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from longspan.base.errors import LongspanError
+from longspan.client.control import Control, NotRunning
+from longspan.client.messages import ApplyAnswer, ApplyOrder, Change, GenerationView, Plan, RollbackOrder
+from longspan.client.once import once
+from longspan.client.options import DEFAULT_FILE, File, Json, State
+from longspan.client.place import Place, author
+from longspan.client.terminal import err, out, say, say_json
+from longspan.client.views import progress
+
+WOULD_CHANGE = 3
+"""Exit code of a plan that is not empty."""
+
+_STYLES = {"+": "green", "-": "red", "~": "yellow"}
+_COLUMN = 48
+"""Widest that the first column grows: one long path should not push all values off the screen."""
+
+On = Annotated[
+    int | None,
+    typer.Option("--on", metavar="N", help="Only if N is still the current generation, else nothing (exit 4)."),
+]
+To = Annotated[
+    int | None,
+    typer.Argument(metavar="[N]", help="Generation to go back to; else the last that served before this one."),
+]
+
+
+def plan(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
+    """Show what applying the file would change, and touch nothing (exit 3 when something would).
+
+    Example: longspan plan --json
+    """
+    place = Place.named(file, state)
+    place.must_have_file()
+    try:
+        planned, runs = place.control.plan(), True
+    except NotRunning:
+        planned, runs = once(place, "plan", Plan), False
+    if json:
+        say_json(planned)
+    else:
+        show(planned)
+        say(_summary(planned, runs=runs))
+    raise typer.Exit(WOULD_CHANGE if planned.changes else 0)
+
+
+def apply(file: File = DEFAULT_FILE, state: State = "", on: On = None) -> None:
+    """Make the file what runs: the new replicas start beside the old ones, which serve until they are proved.
+
+    Returns when the new generation serves; or has failed and everything is as it was (exit 1).
+
+    Example: longspan apply --on 41
+    """
+    place = Place.named(file, state)
+    place.must_have_file()
+    settle(place.control, place.control.apply(ApplyOrder(author=author(), on=on)))
+
+
+def rollback(to: To = None, file: File = DEFAULT_FILE, state: State = "") -> None:
+    """Bring back what an earlier generation ran, as a new generation. The file stays as it is.
+
+    Example: longspan rollback 40
+    """
+    place = Place.named(file, state)
+    place.must_exist()
+    control = place.control
+    settle(control, control.rollback(RollbackOrder(author=author(), to=to)))
+
+
+def settle(control: Control, answer: ApplyAnswer) -> None:
+    """Show what was accepted and wait until it serves. Raises `LongspanError` when it fails."""
+    show(answer.plan)
+    if answer.generation is None:
+        say(_summary(answer.plan, runs=True))
+        return
+    end = _followed(control, answer.generation)
+    if end.state == "failed":
+        for line in end.last_log:
+            err().print(Text(f"    {line}", style="dim"))
+        before = f"generation {end.parent} serves as before" if end.parent else "nothing serves"
+        raise LongspanError(f"generation {end.number} failed: {end.reason}; {before}")
+    later = ", and has been replaced since" if end.state == "replaced" else ""
+    say(f"generation {end.number} serves{later}", style="green")
+
+
+def _followed(control: Control, number: int) -> GenerationView:
+    """The generation when it is pending no more; meanwhile its progress, on one line of a terminal."""
+    console: Console = out()
+    told = ""
+    try:
+        with console.status(f"generation {number}") as line:
+            for generation, status in control.follow(number):
+                if (text := progress(status, number)) != told and generation.state == "pending":
+                    line.update(text)
+                    told = text
+                    if not console.is_terminal:
+                        say(text)
+                if generation.state != "pending":
+                    return generation
+    except NotRunning as error:
+        remedy = "longspan up takes over what still serves, and carries on"
+        raise LongspanError(f"control died while generation {number} was on its way", remedy=remedy) from error
+    except KeyboardInterrupt:
+        err().print(f"generation {number} goes on without us: see longspan status")
+        raise
+    raise AssertionError("follow ends with a generation that is pending no more")
+
+
+def show(planned: Plan) -> None:
+    """Print the changes of a plan."""
+    for line in lines(planned):
+        out().print(line)
+
+
+def lines(planned: Plan) -> Iterator[Text]:
+    """A line for each change, then what follows from them."""
+    width = min(_COLUMN, max((len(change.at) for change in planned.changes), default=0))
+    for change in planned.changes:
+        yield Text(f"{change.kind} {change.at:<{width}}   {_told(change)}".rstrip(), style=_STYLES[change.kind])
+    if planned.restarts:
+        yield Text(f"replaces the replicas of {', '.join(planned.restarts)}")
+    yield from (Text(f"note: {note}") for note in planned.notes)
+
+
+def _told(change: Change) -> str:
+    if change.kind == "~":
+        return f"{change.before} -> {change.after}"
+    return change.after if change.kind == "+" else change.before
+
+
+def _summary(planned: Plan, *, runs: bool) -> str:
+    on = f"generation {planned.on}" if planned.on is not None else "an empty system"
+    if not planned.changes:
+        return f"nothing would change: {on} is what the file says"
+    count = f"{len(planned.changes)} change{'s' * (len(planned.changes) != 1)}"
+    steps = [] if runs else ["longspan up"]
+    if planned.on is not None:
+        steps.append(f"longspan apply --on {planned.on}")
+    elif runs:
+        steps.append("longspan apply")
+    return f"{count} to {on}. Nothing has been touched. To go ahead: {', then '.join(steps)}"

@@ -1,0 +1,59 @@
+"""The commands that look at what runs: `status` and `logs`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from longspan.client.control import NotRunning
+from longspan.client.options import DEFAULT_FILE, File, Json, State
+from longspan.client.place import Place
+from longspan.client.terminal import out, say, say_json
+from longspan.client.views import headline, troubles, units_table
+
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come; Ctrl-C ends it.")]
+Request = Annotated[str, typer.Option("--id", metavar="REQUEST", help="Only lines about this x-request-id.")]
+Unit = Annotated[str, typer.Argument(metavar="[UNIT]", help="Only the replicas of this unit.")]
+LogFile = Annotated[str, typer.Option("--file", metavar="FILE", help="The file that describes the system.")]
+
+
+def status(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
+    """Show what runs: the generation, each replica and its state, and what has failed.
+
+    Example: longspan status --json
+    """
+    place = Place.named(file, state)
+    place.must_exist()
+    seen = place.control.status()
+    if json:
+        say_json(seen)
+        return
+    out().print(headline(seen))
+    say()
+    out().print(units_table(seen))
+    if lines := list(troubles(seen)):
+        say()
+        for line in lines:
+            say(line)
+
+
+def logs(
+    unit: Unit = "", follow: Follow = False, request: Request = "", file: LogFile = DEFAULT_FILE, state: State = ""
+) -> None:
+    """Print the logs of all processes of the system.
+
+    Example: longspan logs -f --id 5c1f7c0e-9a3e-4f43-9d0e-0d5d5a1f2b11
+    """
+    place = Place.named(file, state)
+    place.must_exist()
+    try:
+        for piece in place.control.logs(follow=follow, request=request, unit=unit):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+    except NotRunning as error:
+        if place.logs.is_dir():
+            error.remedy = f"Its logs are files in {place.logs}"
+            raise NotRunning(error.problem, at=error.at, remedy=error.remedy) from error
+        raise

@@ -1,0 +1,32 @@
+"""Would Longspan run on this machine?"""
+
+from __future__ import annotations
+
+import typer
+from rich.text import Text
+
+from longspan.client.messages import Finding
+from longspan.client.once import once
+from longspan.client.options import DEFAULT_FILE, File, Json, State
+from longspan.client.place import Place
+from longspan.client.terminal import out, say, say_json, table
+
+
+def doctor(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
+    """Look at the machine: is all there that Longspan needs, and what to do where it is not (exit 1).
+
+    Example: longspan doctor
+    """
+    findings = once(Place.named(file, state), "doctor", list[Finding])
+    ill = [finding for finding in findings if not finding.ok]
+    if json:
+        say_json(findings)
+    else:
+        seen = table("", "part", "found")
+        for finding in findings:
+            mark = Text("ok", style="green") if finding.ok else Text("no", style="bold red")
+            seen.add_row(mark, finding.name, finding.detail)
+        out().print(seen)
+        for finding in ill:
+            say(f"{finding.name}: {finding.remedy or finding.detail}")
+    raise typer.Exit(1 if ill else 0)

@@ -1,0 +1,42 @@
+"""How does a system stop, whether or not its control is alive?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from longspan.base.errors import LongspanError
+from longspan.client.control import NotRunning
+from longspan.client.once import once
+from longspan.client.options import DEFAULT_FILE, File, State
+from longspan.client.place import Place
+from longspan.client.terminal import say
+
+DRAIN_SECONDS = 120.0
+"""Longest wait for control to end after it was told to; its own bounds are shorter."""
+
+Now = Annotated[bool, typer.Option("--now", help="Stop at once: requests that are being answered are cut off.")]
+
+
+def down(file: File = DEFAULT_FILE, state: State = "", now: Now = False) -> None:
+    """Stop the system: no new requests, those under way are answered, then every process ends.
+
+    Without a control it does the same by itself: what a dead one left behind is found and stopped.
+
+    Example: longspan down --now
+    """
+    place = Place.named(file, state)
+    place.must_exist()
+    if not place.state.is_dir():
+        say("nothing runs here")
+        return
+    try:
+        place.control.down(now=now)
+    except NotRunning:
+        once(place, "down", Any, *(["--now"] if now else []))
+    else:
+        if not place.control.gone(DRAIN_SECONDS):
+            remedy = "longspan down --now cuts off what is still being answered"
+            raise LongspanError(f"control has not ended after {DRAIN_SECONDS:.0f} s", remedy=remedy)
+    say("stopped")

@@ -1,0 +1,109 @@
+"""How does a system look to people: its replicas as a table, what has happened as lines?
+
+Pure: a `Status` in, text out. `status`, `up` and `apply` show the same things in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.table import Table
+from rich.text import Text
+
+from longspan.client.messages import ReplicaView, Status, UnitView
+from longspan.client.terminal import table
+
+STYLES = {"ready": "green", "starting": "yellow", "draining": "yellow", "crash-loop": "bold red", "dead": "red"}
+
+
+def headline(status: Status) -> Text:
+    """The system in one line: generation, address, and the processes that hold it."""
+    generation = f"generation {status.generation}" if status.generation else "no generation serves yet"
+    if status.pending:
+        generation += f", {status.pending} on its way"
+    gateway = f"gateway {status.gateway.pid}" if status.gateway.pid else "gateway down"
+    line = Text.assemble((status.system, "bold"), f"   {generation}   {status.url}   ")
+    return line + Text(f"control {status.control.pid}, {gateway}", style="dim")
+
+
+def units_table(status: Status) -> Table:
+    """A line for each replica, and one for each unit that has fewer than it wants."""
+    made = table("unit", "slot", "state", "pid", "generation", "restarts")
+    for unit in status.units:
+        for replica in unit.replicas:
+            made.add_row(
+                unit.name,
+                str(replica.slot),
+                Text(replica.state, style=STYLES[replica.state]),
+                str(replica.pid or "-"),
+                str(replica.generation),
+                str(replica.restarts),
+            )
+        if (missing := unit.wanted - len(unit.replicas)) > 0:
+            made.add_row(unit.name, "-", Text(f"{missing} to start", style="dim"))
+    return made
+
+
+def troubles(status: Status) -> Iterator[str]:
+    """Why something does not serve, with the last log lines of what crashed."""
+    if status.failed:
+        yield f"generation {status.failed.generation} failed: {status.failed.reason}"
+    for unit in status.units:
+        for replica in unit.replicas:
+            if replica.state in ("crash-loop", "dead") and replica.last_log:
+                yield f"last log lines of {unit.name}/{replica.slot}:"
+                yield from (f"    {line}" for line in replica.last_log)
+
+
+def serving(status: Status) -> bool:
+    """Is every replica that is wanted ready, behind a gateway?"""
+    return bool(status.units) and status.gateway.pid is not None and all(_whole(unit) for unit in status.units)
+
+
+def ready_count(status: Status) -> int:
+    """Replicas that answer."""
+    return sum(replica.state == "ready" for unit in status.units for replica in unit.replicas)
+
+
+def progress(status: Status, generation: int) -> str:
+    """How far a pending generation has come."""
+    new = [replica for unit in status.units for replica in unit.replicas if replica.generation == generation]
+    ready = sum(replica.state == "ready" for replica in new)
+    if not new:
+        return f"generation {generation}: starting"
+    if ready < len(new):
+        return f"generation {generation}: {ready} of {len(new)} new replicas ready"
+    return f"generation {generation}: ready, settling"
+
+
+def news(before: Status | None, after: Status) -> Iterator[str]:
+    """What has happened between two looks, a line for each thing."""
+    if before is None:
+        yield from (_told(name, now) for name, now in _replicas(after).items())
+        return
+    was, now = _replicas(before), _replicas(after)
+    for name, replica in now.items():
+        old = was.get(name)
+        if old is None or (old.state, old.pid, old.generation) != (replica.state, replica.pid, replica.generation):
+            yield _told(name, replica)
+    yield from (f"{name} stopped" for name in was if name not in now)
+    if after.gateway.pid != before.gateway.pid:
+        yield f"gateway runs as pid {after.gateway.pid}" if after.gateway.pid else "gateway died"
+    if after.failed and after.failed != before.failed:
+        yield f"generation {after.failed.generation} failed: {after.failed.reason}"
+    if after.generation != before.generation:
+        yield f"generation {after.generation} serves"
+
+
+def _whole(unit: UnitView) -> bool:
+    return sum(replica.state == "ready" for replica in unit.replicas) >= unit.wanted
+
+
+def _replicas(status: Status) -> dict[str, ReplicaView]:
+    return {f"{unit.name}/{replica.slot}": replica for unit in status.units for replica in unit.replicas}
+
+
+def _told(name: str, replica: ReplicaView) -> str:
+    pid = f", pid {replica.pid}" if replica.pid else ""
+    again = f", restarts {replica.restarts}" if replica.restarts else ""
+    return f"{name} {replica.state} (generation {replica.generation}{pid}{again})"
