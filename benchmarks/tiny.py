@@ -26,7 +26,9 @@ def weights() -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     layers = []
     for width_in, width_out in pairwise(SIZES):
         matrix = random.standard_normal((width_in, width_out)) / np.sqrt(width_in)
-        layers.append((matrix.astype(np.float32), random.standard_normal(width_out).astype(np.float32) * np.float32(0.1)))
+        layers.append(
+            (matrix.astype(np.float32), random.standard_normal(width_out).astype(np.float32) * np.float32(0.1))
+        )
     return layers
 
 

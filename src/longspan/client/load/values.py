@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 PENDING, FAILED, NOT_SENT = -1, -2, -3
 """Marks in the row of latencies for a request that has none."""
@@ -170,7 +170,7 @@ class Report:
     worst_lag_seconds: float
     """The latest that a request was sent after it was due: how far the client itself fell behind."""
     marks: tuple[Mark, ...]
-    nanoseconds: tuple[int, ...]
+    nanoseconds: tuple[int, ...] = field(repr=False)
     """Latency of each request in the order they were due; negative: `FAILED`, `NOT_SENT`."""
 
     @property
@@ -194,7 +194,8 @@ class Report:
         """A few lines for people: counts, percentiles, and the first failures."""
         ms = [f"{value * 1e3:.2f}" for value in (self.latency.p50, self.latency.p99, self.latency.worst)]
         lines = [
-            f"{self.due} requests in {self.seconds:.1f} s: {self.ok} ok, {self.failed} failed, {self.not_sent} not sent",
+            f"{self.due} requests in {self.seconds:.1f} s: "
+            f"{self.ok} ok, {self.failed} failed, {self.not_sent} not sent",
             f"p50 {ms[0]} ms, p99 {ms[1]} ms, worst {ms[2]} ms; {self.connections} connections",
         ]
         for reason in self.reasons:
