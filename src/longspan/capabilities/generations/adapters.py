@@ -14,7 +14,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -28,6 +28,7 @@ from longspan.spec.load import Loaded, load_text
 from longspan.spec.secrets import names as secret_names
 from longspan.spec.system import System
 from longspan.spec.units import ModelPin, Pins, Unit, describe_orders, units
+from longspan.system.environment import passed_on
 from longspan.system.records import Accepted
 from longspan.system.vault import Tree, Vault, digest_file, survey
 from longspan.wire.orders import Described
@@ -90,7 +91,7 @@ class Folder:
                     capture_output=True,
                     timeout=_DESCRIBE_SECONDS,
                     cwd=self.file.parent,
-                    env=dict(self._environment) | {"PYTHONDONTWRITEBYTECODE": "1"},
+                    env=passed_on(self._environment, secret_names(loaded.system)),
                 )
             except subprocess.TimeoutExpired as error:
                 raise Refused(
@@ -119,8 +120,19 @@ class Folder:
 class Generations:
     """What the corridor of generations sees (`run.See`)."""
 
-    def __init__(self, folder: Folder, vault: Vault, key: bytes, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        vault: Vault,
+        key: bytes,
+        environment: Mapping[str, str],
+        *,
+        last_log: Callable[[str, int], tuple[str, ...]],
+        claim_port: Callable[[int], None],
+    ) -> None:
+        """`claim_port` raises when the gateway could not listen there."""
         self._folder, self._vault, self._key, self._environment = folder, vault, key, environment
+        self.last_log, self._claim_port = last_log, claim_port
 
     def prepare(self) -> Prepared:
         """Read, prove and pin the file; `keep` copies into the vault."""
@@ -138,6 +150,7 @@ class Generations:
         )
 
         def keep() -> None:
+            self._claim_port(loaded.system.gateway.port)
             if tree is not None:
                 self._vault.keep_code(self._folder.file.parent, tree)
             for name, pin in accepted.pins.models.items():
@@ -147,7 +160,9 @@ class Generations:
 
     def again(self, accepted: Accepted) -> Accepted:
         """An accepted system with the secrets' values of today."""
-        pins = msgspec.structs.replace(accepted.pins, secrets=self._secrets(System.from_canonical(accepted.system)))
+        system = System.from_canonical(accepted.system)
+        self._claim_port(system.gateway.port)
+        pins = msgspec.structs.replace(accepted.pins, secrets=self._secrets(system))
         return msgspec.structs.replace(accepted, pins=pins)
 
     def units(self, accepted: Accepted) -> tuple[Unit, ...]:

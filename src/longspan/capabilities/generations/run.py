@@ -27,6 +27,7 @@ class Prepared(msgspec.Struct, frozen=True):
 class Planned(msgspec.Struct, frozen=True):
     """What an apply would change on top of the generation `on`."""
 
+    system: str
     on: Generation | None
     changes: tuple[Change, ...]
     restarts: tuple[str, ...]
@@ -34,6 +35,7 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class Ledger(Protocol):
+    def generation(self, number: int) -> Generation | None: ...
     def current(self) -> Generation | None: ...
     def pending(self) -> Generation | None: ...
     def generations(self, limit: int = 100) -> list[Generation]: ...
@@ -120,4 +122,5 @@ def settle(
 def _planned(see: See, current: Generation | None, accepted: Accepted) -> Planned:
     running = {unit.name: unit.digest for unit in see.units(current.accepted)} if current else {}
     restarts = [u.name for u in see.units(accepted) if running.get(u.name, u.digest) != u.digest]
-    return Planned(current, diff(current.accepted if current else None, accepted), tuple(restarts))
+    name = accepted.system["system"]["name"]
+    return Planned(name, current, diff(current.accepted if current else None, accepted), tuple(restarts))

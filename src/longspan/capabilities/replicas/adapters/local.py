@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -24,6 +23,7 @@ from longspan.base.errors import LongspanError, Unreachable
 from longspan.capabilities.replicas.adapters.logs import Logs
 from longspan.capabilities.replicas.decide import Drain, Forget, Kill, Move, Sight, Start, socket_of
 from longspan.client.connection import unix_get
+from longspan.system.environment import passed_on
 from longspan.system.ids import new_id
 from longspan.system.ledger import Ledger
 from longspan.system.locks import holder
@@ -36,9 +36,6 @@ _log = logging.getLogger(__name__)
 
 _HANDSHAKE_SECONDS = 1.0
 _IDENTITY_LASTS_SECONDS = 0.5
-_PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH")
-_PASSED_ON_BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "CUDA_", "NVIDIA_", "SSL_CERT_")
-"""A worker's environment. Whatever else a step needs, its ``with:`` declares: ${env:NAME} by descriptor."""
 
 
 class LocalReplicas:
@@ -159,7 +156,7 @@ class LocalReplicas:
                     stderr=log,
                     start_new_session=True,
                     pass_fds=(descriptor,),
-                    env=_passed_on(self._environment, work.secrets),
+                    env=passed_on(self._environment, work.secrets),
                 )
         except OSError as error:
             raise LongspanError(f"cannot start a worker: {error}", at=slot.unit) from error
@@ -194,14 +191,6 @@ class LocalReplicas:
 
     def _path(self, slot: Slot, suffix: str) -> Path:
         return self._state / "run" / slot.unit / f"{slot.slot}.{suffix}"
-
-
-def _passed_on(environment: Mapping[str, str], secrets: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in environment.items()
-        if name not in secrets and (name in _PASSED_ON or name.startswith(_PASSED_ON_BEGINNINGS))
-    }
 
 
 def _in_memory(content: bytes) -> int:

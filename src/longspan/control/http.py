@@ -1,0 +1,108 @@
+"""Control's two doors: the API on ``control.sock``, and the pages that Envoy may reach on ``run/pages.sock``."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+
+from longspan import __version__
+from longspan.base import metrics
+from longspan.base.errors import Invalid, LongspanError, Refused
+from longspan.capabilities.gateway import api as gateway_api
+from longspan.capabilities.generations import api as generations_api
+from longspan.capabilities.replicas import api as replicas_api
+from longspan.capabilities.replicas.page import status_page
+from longspan.client import messages
+from longspan.control.world import World
+from longspan.spec.system import System
+from longspan.wire.load import BOUNDS_SECONDS
+
+
+def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]) -> FastAPI:
+    """The API, for the command line and scripts: whoever may open the socket may do all."""
+    app = FastAPI(title="Longspan control", version=__version__)
+    app.include_router(
+        generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock)
+    )
+    app.include_router(replicas_api.router(world.logs, lambda: status(world)))
+
+    @app.post("/v1/down", status_code=202)
+    def post_down(order: messages.DownOrder) -> None:
+        """Drain all and exit; with `now`, stop at once."""
+        down(order.now)
+
+    @app.exception_handler(LongspanError)
+    def refuse(_request: Request, error: LongspanError) -> JSONResponse:
+        found = problem(error)
+        return JSONResponse(dataclasses.asdict(found), found.status, media_type="application/problem+json")
+
+    @app.exception_handler(RequestValidationError)
+    def misunderstand(_request: Request, error: RequestValidationError) -> JSONResponse:
+        detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:10])
+        found = messages.Problem(title="the request is not understood", status=422, detail=detail, exit=2)
+        return JSONResponse(dataclasses.asdict(found), 422, media_type="application/problem+json")
+
+    return app
+
+
+def pages(world: World) -> FastAPI:
+    """What may be seen through the gateway's port: the status page and the metrics, GET only."""
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/-/metrics")
+    def get_metrics() -> Response:
+        seen = world.seen
+        readings = [
+            *replicas_api.readings(seen.wanted, seen.replicas, world.replicas.samples(), BOUNDS_SECONDS),
+            *gateway_api.readings(world.gateway),
+        ]
+        return PlainTextResponse(metrics.render(readings), media_type=metrics.CONTENT_TYPE)
+
+    @app.get("/-/")
+    def get_status() -> Response:
+        return HTMLResponse(status_page(status(world)))
+
+    return app
+
+
+def status(world: World) -> messages.Status:
+    """The whole at a glance, from what the last trip saw and what the ledger says now."""
+    seen, newest = world.seen, world.ledger.generations(1)
+    current, pending = world.ledger.current(), world.ledger.pending()
+    shown = current or pending or (newest[0] if newest else None)
+    failed = newest[0] if newest and newest[0].state == "failed" else None
+    system = System.from_canonical(shown.accepted.system) if shown else None
+    return messages.Status(
+        system=system.system.name if system else "",
+        generation=current.number if current else None,
+        pending=pending.number if pending else None,
+        url=f"http://127.0.0.1:{world.port(shown)}" if shown else "",
+        control=messages.ControlView(pid=os.getpid()),
+        gateway=messages.GatewayView(pid=seen.gateway.pid, version=seen.gateway.version),
+        units=replicas_api.views(seen.wanted, seen.replicas, world.logs.tail),
+        failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,
+        services=tuple(system.services) if system else (),
+        logs=str(world.logs.folder),
+        natural={name: tuple(service.accepts) for name, service in system.services.items()} if system else {},
+    )
+
+
+def problem(error: Exception) -> messages.Problem:
+    """An error as the API, `once` and a failed start tell it. Never a stack trace."""
+    if not isinstance(error, LongspanError):
+        return messages.Problem(title="internal error", status=500, detail=f"{type(error).__name__}: {error}"[:500])
+    kind = "invalid" if isinstance(error, Invalid) else "refused" if isinstance(error, Refused) else "failed"
+    return messages.Problem(
+        title=kind,
+        status={"invalid": 422, "refused": 409, "failed": 500}[kind],
+        detail=f"{error.at}: {error.problem}" if error.at else error.problem,
+        exit=error.exit_code,
+        remedy=error.remedy,
+        complaints=error.complaints if isinstance(error, Invalid) else (),
+    )

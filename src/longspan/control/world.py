@@ -1,0 +1,145 @@
+"""All that control holds: the adapters, and the trip that walks the corridors with them.
+
+One thread makes the trips, so corridors need no locks among themselves; the API's threads only read
+the last `Snapshot`, write a pending generation through the ledger, and knock.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from longspan.base.errors import Missing
+from longspan.capabilities.gateway import adapters as gateway_adapters
+from longspan.capabilities.gateway import run as gateway
+from longspan.capabilities.generations import decide as generations_decide
+from longspan.capabilities.generations import run as generations
+from longspan.capabilities.generations.adapters import Folder, Generations, secrets_key
+from longspan.capabilities.replicas import run as replicas
+from longspan.capabilities.replicas.adapters import LocalReplicas, Logs
+from longspan.spec.system import System
+from longspan.system.database import open_database
+from longspan.system.ledger import Ledger
+from longspan.system.locks import holder, take
+from longspan.system.records import GatewaySeen, GatewayWanted, Generation, Replica, Wanted
+from longspan.system.vault import Vault
+
+_log = logging.getLogger(__name__)
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last trip saw."""
+
+    current: Generation | None = None
+    pending: Generation | None = None
+    wanted: tuple[Wanted, ...] = ()
+    replicas: tuple[Replica, ...] = ()
+    gateway: GatewaySeen = GatewaySeen(pid=None)
+    moving: bool = True
+    """Something is under way: look again soon."""
+
+
+class World:
+    """One system's adapters. Holds the lock of the state folder for the life of the process."""
+
+    def __init__(
+        self,
+        file: Path,
+        state: Path,
+        environment: Mapping[str, str],
+        *,
+        watch: Callable[[int], None],
+    ) -> None:
+        """Raises `Missing`, naming the holder, when another control has the state folder."""
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in ("run", "cache/graphs"):
+            (state / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        if take(state / "lock") is None:
+            raise Missing(
+                f"this system runs already: its control is pid {holder(state / 'lock')}",
+                at=str(state),
+                remedy="Use longspan apply to change it, longspan down to stop it",
+            )
+        self.state = state
+        self.ledger = Ledger(open_database(state / "state.db"))
+        self.vault = Vault(state / "vault")
+        self.logs = Logs(state / "logs")
+        self.folder = Folder(file, state, environment)
+        self.generations = Generations(
+            self.folder,
+            self.vault,
+            secrets_key(state / "key"),
+            environment,
+            last_log=self.logs.tail,
+            claim_port=self._claim,
+        )
+        self.replicas = LocalReplicas(state, self.ledger, self.vault, self.logs, environment=environment, watch=watch)
+        self.gateway = gateway_adapters.Envoy(state, watch=watch)
+        self.seen = Snapshot()
+        self.stopping = False
+
+    def trip(self) -> Snapshot:
+        """See, decide, act, once through all corridors; what is not safe yet is left to the next trip."""
+        now = time.time_ns()
+        current, pending = self.ledger.current(), self.ledger.pending()
+        running = {g.number: self.generations.units(g.accepted) for g in (current, pending) if g}
+        wanted = () if self.stopping else generations_decide.wanted(current, pending, running)
+        seen = self.gateway.see()
+        concluded, found = replicas.converge(self.replicas, self.replicas, wanted, seen.endpoints, now)
+        if (leading := current or pending) and not self.stopping:
+            # The old work first: its routes stand until the new generation serves.
+            works = {want.unit.name: want.unit.work for want in reversed(wanted)}
+            gateway.converge(
+                GatewayWanted(
+                    port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints
+                ),
+                seen,
+                self.gateway,
+            )
+            judgement = generations.settle(self.generations, self.ledger, found, seen, now)
+            if judgement and judgement.verdict in ("serve", "fail"):
+                _log.info("generation %d: %s, %s", pending.number if pending else 0, judgement.verdict, judgement.reason)
+        routed = {endpoint.socket for endpoint in concluded.endpoints}
+        moving = bool(pending or concluded.moves or routed != seen.endpoints or any(r.state != "ready" for r in found))
+        self.seen = Snapshot(
+            current=current,
+            pending=pending,
+            wanted=wanted,
+            replicas=found,
+            gateway=seen,
+            moving=moving or not seen.listening,
+        )
+        return self.seen
+
+    def port(self, generation: Generation) -> int:
+        """The gateway's port: the file's, or the one that was chosen for ``port: 0`` and kept."""
+        port = System.from_canonical(generation.accepted.system).gateway.port
+        if port:
+            return port
+        if (kept := self.ledger.fact("port")) is None:
+            kept = str(gateway_adapters.choose_port())
+            self.ledger.remember("port", kept)
+        return int(kept)
+
+    def claim_own_port(self) -> None:
+        """Raises `Missing`, naming the holder, when nobody serves yet and the port is taken."""
+        current = self.ledger.current() or self.ledger.pending()
+        if current and self.gateway.see().pid is None:
+            gateway_adapters.claim_port(self.port(current))
+
+    def clear(self) -> None:
+        """Leave no socket and no temporary file behind; what is remembered stays."""
+        shutil.rmtree(self.state / "run", ignore_errors=True)
+
+    def _claim(self, port: int) -> None:
+        """Raises `Missing`, naming the holder, when the port is somebody else's."""
+        current = self.ledger.current()
+        if self.seen.gateway.listening and current and self.port(current) == port:
+            return
+        if port:
+            gateway_adapters.claim_port(port)
