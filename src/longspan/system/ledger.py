@@ -42,11 +42,16 @@ _SLOTS = sa.Table(
 _FACTS = sa.Table("facts", _META, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
 
 
+_AT_HAND = 16
+"""Generations whose content is kept decoded."""
+
+
 class Ledger:
     """The ledger on one engine of `system.database`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._accepted: dict[int, Accepted] = {}
 
     # Generations
 
@@ -138,7 +143,7 @@ class Ledger:
                     parent=row.parent,
                     author=row.author,
                     at=row.at,
-                    accepted=msgspec.json.decode(row.accepted, type=Accepted),
+                    accepted=self._content(row.number, row.accepted),
                     state=row.state,
                     ready_at=row.ready_at,
                     served_at=row.served_at,
@@ -147,6 +152,13 @@ class Ledger:
                 )
                 for row in connection.execute(query)
             ]
+
+    def _content(self, number: int, stored: bytes) -> Accepted:
+        # Immutable, and asked for on every trip: decoded once while it is one of the newest.
+        if number not in self._accepted:
+            self._accepted = {n: kept for n, kept in self._accepted.items() if n > number - _AT_HAND}
+            self._accepted[number] = msgspec.json.decode(stored, type=Accepted)
+        return self._accepted[number]
 
     # Slots
 

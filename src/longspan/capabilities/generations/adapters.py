@@ -14,8 +14,8 @@ import secrets
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -133,6 +133,7 @@ class Generations:
         """`claim_port` raises when the gateway could not listen there."""
         self._folder, self._vault, self._key, self._environment = folder, vault, key, environment
         self.last_log, self._claim_port = last_log, claim_port
+        self._units: deque[tuple[Accepted, tuple[Unit, ...]]] = deque(maxlen=8)
 
     def prepare(self) -> Prepared:
         """Read, prove and pin the file; `keep` copies into the vault."""
@@ -166,8 +167,13 @@ class Generations:
         return msgspec.structs.replace(accepted, pins=pins)
 
     def units(self, accepted: Accepted) -> tuple[Unit, ...]:
-        """The units of an accepted system; kept at hand, since every trip asks."""
-        return _units(msgspec.json.encode(accepted))
+        """The units of an accepted system; those of the last few are kept at hand, since every trip asks."""
+        for known, found in self._units:
+            if known is accepted:
+                return found
+        found = units(System.from_canonical(accepted.system), accepted.described, accepted.pins)
+        self._units.appendleft((accepted, found))
+        return found
 
     def _secrets(self, system: System) -> dict[str, str]:
         names = secret_names(system)
@@ -181,12 +187,6 @@ class Generations:
 
     def _tag(self, name: str) -> str:
         return hmac.new(self._key, f"{name}={self._environment[name]}".encode(), hashlib.sha256).hexdigest()
-
-
-@lru_cache(maxsize=8)
-def _units(accepted: bytes) -> tuple[Unit, ...]:
-    value = msgspec.json.decode(accepted, type=Accepted)
-    return units(System.from_canonical(value.system), value.described, value.pins)
 
 
 def secrets_key(path: Path) -> bytes:

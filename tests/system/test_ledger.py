@@ -1,0 +1,109 @@
+"""The ledger on real SQLite: numbered generations, one pending, one serving, slots, facts."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from longspan.base.errors import LongspanError, Refused
+from longspan.spec.units import Pins
+from longspan.system.database import open_database
+from longspan.system.ledger import Ledger
+from longspan.system.records import Accepted, Slot
+from longspan.wire.orders import Described
+
+ACCEPTED = Accepted(system={"system": {"name": "hello"}}, described=Described(), pins=Pins(code="c0de"))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(open_database(tmp_path / "state.db"))
+
+
+def test_generations_are_numbered_from_one_and_know_their_parent(ledger: Ledger) -> None:
+    first = ledger.accept(ACCEPTED, author="ada", at=1)
+    ledger.serve(first.number, at=2)
+    second = ledger.accept(ACCEPTED, author="ada", at=3)
+    assert (first.number, first.parent, second.number, second.parent) == (1, None, 2, 1)
+
+
+def test_what_was_accepted_comes_back_as_it_was(ledger: Ledger) -> None:
+    ledger.accept(ACCEPTED, author="ada", at=1)
+    pending = ledger.pending()
+    assert pending is not None
+    assert pending.accepted == ACCEPTED
+
+
+def test_serving_replaces_the_one_before(ledger: Ledger) -> None:
+    for at in (1, 2):
+        ledger.serve(ledger.accept(ACCEPTED, author="ada", at=at).number, at=at)
+    assert [(g.number, g.state) for g in ledger.generations()] == [(2, "serving"), (1, "replaced")]
+
+
+def test_a_failed_generation_leaves_its_parent_serving_and_keeps_its_reason(ledger: Ledger) -> None:
+    ledger.serve(ledger.accept(ACCEPTED, author="ada", at=1).number, at=1)
+    ledger.fail(ledger.accept(ACCEPTED, author="ada", at=2).number, "replica died", ("line 1", "line 2"))
+    current, failed = ledger.current(), ledger.generation(2)
+    assert current is not None and current.number == 1
+    assert failed is not None and (failed.reason, failed.last_log) == ("replica died", ("line 1", "line 2"))
+
+
+def test_a_second_apply_is_refused_while_one_is_pending(ledger: Ledger) -> None:
+    ledger.accept(ACCEPTED, author="ada", at=1)
+    with pytest.raises(Refused, match="generation 1 is still on its way"):
+        ledger.accept(ACCEPTED, author="bob", at=2)
+
+
+def test_an_apply_planned_on_another_generation_is_refused(ledger: Ledger) -> None:
+    ledger.serve(ledger.accept(ACCEPTED, author="ada", at=1).number, at=1)
+    with pytest.raises(Refused, match="the current generation is 1, not 7"):
+        ledger.accept(ACCEPTED, author="ada", at=2, on=7)
+
+
+def test_of_applies_at_the_same_moment_one_is_accepted(ledger: Ledger) -> None:
+    def apply(number: int) -> bool:
+        try:
+            ledger.accept(ACCEPTED, author=str(number), at=number)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(apply, range(8))) == 1
+
+
+def test_a_verdict_on_a_generation_that_is_no_more_pending_changes_nothing(ledger: Ledger) -> None:
+    ledger.serve(ledger.accept(ACCEPTED, author="ada", at=1).number, at=1)
+    ledger.fail(1, "too late", ())
+    current = ledger.current()
+    assert current is not None and current.reason == ""
+
+
+def test_slots_and_facts_are_kept_replaced_and_forgotten(ledger: Ledger) -> None:
+    slot = Slot(unit="hello", slot=0, replica="r1", generation=1, digest="d", since=1)
+    ledger.keep(slot)
+    ledger.keep(Slot(unit="hello", slot=0, replica="r2", generation=1, digest="d", since=2, ready_at=3))
+    assert [(s.replica, s.ready_at) for s in ledger.slots()] == [("r2", 3)]
+    ledger.forget(slot)
+    assert ledger.slots() == []
+    ledger.remember("port", "8080")
+    ledger.remember("port", "8081")
+    assert ledger.fact("port") == "8081"
+
+
+def test_a_commit_is_on_the_disk_before_it_returns(tmp_path: Path) -> None:
+    with open_database(tmp_path / "state.db").connect() as connection:
+        # 2 is FULL: sqlite3 fsyncs the WAL at every commit (sqlite.org, PRAGMA synchronous).
+        assert connection.scalar(sa.text("PRAGMA synchronous")) == 2
+        assert connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+    assert (tmp_path / "state.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_state_of_a_newer_longspan_is_refused_in_words(tmp_path: Path) -> None:
+    with open_database(tmp_path / "state.db").begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LongspanError, match="written by a newer Longspan"):
+        open_database(tmp_path / "state.db")
