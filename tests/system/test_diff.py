@@ -28,10 +28,9 @@ def test_a_changed_setting_is_a_line_with_both_values() -> None:
     assert diff(HELLO, changed) == (Change("~", "services.hello.settle", "10s", "30s"),)
 
 
-def test_the_order_of_steps_is_a_line_of_its_own() -> None:
-    steps = HELLO.system["services"]["hello"]["steps"]
-    turned = accepted({"hello": {"settle": "10s", "steps": dict(reversed(steps.items()))}})
-    assert diff(HELLO, turned) == (Change("~", "services.hello.steps", "read > name", "name > read"),)
+def test_a_list_is_one_line() -> None:
+    before, after = accepted({"hello": {"order": ["read", "name"]}}), accepted({"hello": {"order": ["name", "read"]}})
+    assert diff(before, after) == (Change("~", "services.hello.order", "read, name", "name, read"),)
 
 
 def test_new_and_gone_parts_show_all_their_lines() -> None:
@@ -40,15 +39,18 @@ def test_new_and_gone_parts_show_all_their_lines() -> None:
     assert [(c.kind, c.at) for c in diff(HELLO, other)] == [
         ("+", "services.other.settle"),
         ("-", "services.hello.settle"),
-        ("-", "services.hello.steps"),
         ("-", "services.hello.steps.read.run"),
         ("-", "services.hello.steps.name.model"),
     ]
 
 
 def test_a_changed_byte_of_code_or_model_names_the_file() -> None:
-    before = replace(HELLO, pins=Pins(files={"steps.py": "a" * 64}, models={"m": ModelPin(digest="b" * 64, size_bytes=5)}))
-    after = replace(HELLO, pins=Pins(files={"steps.py": "c" * 64}, models={"m": ModelPin(digest="d" * 64, size_bytes=5)}))
+    before = replace(
+        HELLO, pins=Pins(files={"steps.py": "a" * 64}, models={"m": ModelPin(digest="b" * 64, size_bytes=5)})
+    )
+    after = replace(
+        HELLO, pins=Pins(files={"steps.py": "c" * 64}, models={"m": ModelPin(digest="d" * 64, size_bytes=5)})
+    )
     assert [(c.at, c.before, c.after) for c in diff(before, after)] == [
         ("models.m.file", "sha256:bbbbbbbbbbbb 5B", "sha256:dddddddddddd 5B"),
         ("code/steps.py", "sha256:aaaaaaaaaaaa", "sha256:cccccccccccc"),

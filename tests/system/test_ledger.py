@@ -47,8 +47,10 @@ def test_a_failed_generation_leaves_its_parent_serving_and_keeps_its_reason(ledg
     ledger.serve(ledger.accept(ACCEPTED, author="ada", at=1).number, at=1)
     ledger.fail(ledger.accept(ACCEPTED, author="ada", at=2).number, "replica died", ("line 1", "line 2"))
     current, failed = ledger.current(), ledger.generation(2)
-    assert current is not None and current.number == 1
-    assert failed is not None and (failed.reason, failed.last_log) == ("replica died", ("line 1", "line 2"))
+    assert current is not None
+    assert current.number == 1
+    assert failed is not None
+    assert (failed.reason, failed.last_log) == ("replica died", ("line 1", "line 2"))
 
 
 def test_a_second_apply_is_refused_while_one_is_pending(ledger: Ledger) -> None:
@@ -79,7 +81,8 @@ def test_a_verdict_on_a_generation_that_is_no_more_pending_changes_nothing(ledge
     ledger.serve(ledger.accept(ACCEPTED, author="ada", at=1).number, at=1)
     ledger.fail(1, "too late", ())
     current = ledger.current()
-    assert current is not None and current.reason == ""
+    assert current is not None
+    assert current.reason == ""
 
 
 def test_slots_and_facts_are_kept_replaced_and_forgotten(ledger: Ledger) -> None:

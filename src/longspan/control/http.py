@@ -27,9 +27,7 @@ from longspan.wire.load import BOUNDS_SECONDS
 def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]) -> FastAPI:
     """The API, for the command line and scripts: whoever may open the socket may do all."""
     app = FastAPI(title="Longspan control", version=__version__)
-    app.include_router(
-        generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock)
-    )
+    app.include_router(generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock))
     app.include_router(replicas_api.router(world.logs, lambda: status(world)))
 
     @app.post("/v1/down", status_code=202)
@@ -89,7 +87,7 @@ def status(world: World) -> messages.Status:
         failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,
         services=tuple(system.services) if system else (),
         logs=str(world.logs.folder),
-        natural={name: tuple(service.accepts) for name, service in system.services.items()} if system else {},
+        natural={name: tuple(service.accepts or ()) for name, service in system.services.items()} if system else {},
     )
 
 

@@ -61,7 +61,7 @@ def _serve(file: Path, state: Path) -> int:
     try:
         world = World(file, state, dict(os.environ), watch=waiter.watch)
         _begin(world)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- whatever it is, who called `up` is told in words
         sys.stdout.write(msgspec.json.encode(http.problem(error)).decode() + "\n")
         return getattr(error, "exit_code", 1)
     _log_to(state / "logs" / "control.log")
@@ -72,15 +72,20 @@ def _serve(file: Path, state: Path) -> int:
     ):
         _open(state / name, app)
     leaving = threading.Event()
+
+    def leave(_number: int, _frame: object) -> None:
+        leaving.set()
+        waiter.knock()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (leaving.set(), waiter.knock()))
+        signal.signal(number, leave)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _log.info("control %d takes %s over", os.getpid(), state.name)
     rotated = time.monotonic()
     while not leaving.is_set() and not stopping.done:
         try:
             moving = stopping.trip() if stopping.asked else world.trip().moving
-        except Exception:
+        except Exception:  # noqa: BLE001
             # One bad trip must not end control: the next looks again, and the log has the cause.
             _log.exception("a trip failed")
             moving = False

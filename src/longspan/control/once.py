@@ -37,7 +37,7 @@ def answer(verb: str, file: Path, state: Path, *, now: bool) -> int:
     }
     try:
         said, code = errands[verb](), 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the caller reads JSON
         said, code = http.problem(error), getattr(error, "exit_code", 1)
     sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
     return code
@@ -45,7 +45,7 @@ def answer(verb: str, file: Path, state: Path, *, now: bool) -> int:
 
 def check(file: Path, state: Path) -> messages.Checked:
     """Read and prove the file. Raises `Invalid` with every complaint."""
-    loaded, models, described = Folder(file, state, dict(os.environ)).prove()
+    loaded, _, described = Folder(file, state, dict(os.environ)).prove()
     services = []
     for name, chain in chains(loaded.system, described).items():
         steps = tuple(

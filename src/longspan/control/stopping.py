@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
+from longspan.capabilities.gateway import run as gateway
 from longspan.control.world import World
+
+_DRAIN_NANOSECONDS = 30_000_000_000
+"""So long the gateway answers what is in flight before it is killed."""
 
 
 class Stopping:
@@ -21,6 +26,7 @@ class Stopping:
         self.done = False
         """Nothing runs any more; control may exit."""
         self._now = False
+        self._until = 0
 
     def ask(self, now: bool) -> None:
         """Go down. Asking again with `now` hurries a drain that is under way."""
@@ -31,13 +37,15 @@ class Stopping:
         """One step further; always true, since something moves until all is done."""
         world = self._world
         world.stopping = True
-        world.gateway.stop(now=self._now)
+        now = time.time_ns()
+        self._until = now if self._now else self._until or now + _DRAIN_NANOSECONDS
+        gone = gateway.wind_down(world.gateway, world.gateway, now, self._until)
         seen = world.trip()
         if self._now:
             for replica in seen.replicas:
                 if replica.pid is not None:
                     os.kill(replica.pid, signal.SIGKILL)
-        if seen.gateway.pid is None and not seen.replicas:
+        if gone and not seen.replicas:
             world.clear()
             self.done = True
         return True

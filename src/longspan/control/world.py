@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from longspan import __version__
 from longspan.base.errors import Missing
 from longspan.capabilities.gateway import adapters as gateway_adapters
 from longspan.capabilities.gateway import run as gateway
@@ -95,15 +96,17 @@ class World:
             # The old work first: its routes stand until the new generation serves.
             works = {want.unit.name: want.unit.work for want in reversed(wanted)}
             gateway.converge(
-                GatewayWanted(
-                    port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints
-                ),
-                seen,
+                GatewayWanted(port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints),
                 self.gateway,
+                self.gateway,
+                now,
+                __version__,
             )
             judgement = generations.settle(self.generations, self.ledger, found, seen, now)
             if judgement and judgement.verdict in ("serve", "fail"):
-                _log.info("generation %d: %s, %s", pending.number if pending else 0, judgement.verdict, judgement.reason)
+                _log.info(
+                    "generation %d: %s, %s", pending.number if pending else 0, judgement.verdict, judgement.reason
+                )
         routed = {endpoint.socket for endpoint in concluded.endpoints}
         moving = bool(pending or concluded.moves or routed != seen.endpoints or any(r.state != "ready" for r in found))
         self.seen = Snapshot(

@@ -11,7 +11,8 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -35,7 +36,7 @@ class Tree(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode(self.files, order="deterministic")).hexdigest()
 
 
-def survey(folder: Path, *, leave_out: Set[Path], limit_bytes: int) -> Tree:
+def survey(folder: Path, *, leave_out: AbstractSet[Path], limit_bytes: int) -> Tree:
     """Read what a copy of `folder` would hold, without copying.
 
     Left out: ``.longspan``, version control, ``__pycache__``, virtual environments, what the
@@ -58,7 +59,8 @@ def survey(folder: Path, *, leave_out: Set[Path], limit_bytes: int) -> Tree:
         largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:10]
         named = "\n".join(f"    {sizes[path]:>12,} bytes  {path}" for path in largest)
         raise Refused(
-            f"the step code is {total:,} bytes, over system.code_limit ({format_size(limit_bytes)}). Largest files:\n{named}",
+            f"the step code is {total:,} bytes, over system.code_limit ({format_size(limit_bytes)})."
+            f" Largest files:\n{named}",
             remedy="Name what is no code in .gitignore, or raise system.code_limit",
         )
     return Tree({path: digest_file(folder / path) for path in sorted(sizes)})
@@ -138,7 +140,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _files(folder: Path, leave_out: Set[Path]) -> Iterator[tuple[str, int]]:
+def _files(folder: Path, leave_out: AbstractSet[Path]) -> Iterator[tuple[str, int]]:
     root = folder.resolve()
     ignore = folder / ".gitignore"
     ignored = GitIgnoreSpec.from_lines(ignore.read_text(errors="replace").splitlines() if ignore.is_file() else ())

@@ -80,7 +80,12 @@ def test_a_configuration_that_the_gateway_refuses_fails_it() -> None:
 
 def test_the_death_of_a_carried_over_replica_is_an_ordinary_restart() -> None:
     judgement = judge(
-        generation(2, ready_at=NOW), [unit("old")], frozenset({"old"}), [replica("dead", "old", restarts=1)], gateway(), NOW
+        generation(2, ready_at=NOW),
+        [unit("old")],
+        frozenset({"old"}),
+        [replica("dead", "old", restarts=1)],
+        gateway(),
+        NOW,
     )
     assert judgement.verdict == "wait"
 

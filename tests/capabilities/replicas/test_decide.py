@@ -121,7 +121,9 @@ def test_a_starting_replica_is_sent_nothing() -> None:
 
 
 def test_a_dead_replica_restarts_in_its_slot_at_once_and_keeps_its_place_at_the_gateway() -> None:
-    concluded = trip([want()], [replica(0), replica(1, "dead", died_at=NOW, restarts=1, quick_deaths=1)], routed(0, 1), NOW)
+    concluded = trip(
+        [want()], [replica(0), replica(1, "dead", died_at=NOW, restarts=1, quick_deaths=1)], routed(0, 1), NOW
+    )
     (move,) = concluded.moves
     assert isinstance(move, Start)
     assert (move.slot.slot, move.slot.restarts, move.slot.died_at) == (1, 1, None)
@@ -226,9 +228,7 @@ class Machine:
         self.ready.discard(number)
 
     def serving(self, digest: str) -> int:
-        return sum(
-            1 for n in self.ready if self.slots[n].digest == digest and socket_of("hello", n) in self.routed
-        )
+        return sum(1 for n in self.ready if self.slots[n].digest == digest and socket_of("hello", n) in self.routed)
 
 
 EVENTS = st.lists(

@@ -21,10 +21,10 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from longspan.base.errors import Complaint, Invalid, Missing, Refused
-from longspan.base.units import parse_size
 from longspan.capabilities.generations.run import Prepared
 from longspan.spec.fits import check
 from longspan.spec.load import Loaded, load_text
+from longspan.spec.models import Model
 from longspan.spec.secrets import names as secret_names
 from longspan.spec.system import System
 from longspan.spec.units import ModelPin, Pins, Unit, describe_orders, units
@@ -62,17 +62,20 @@ class Folder:
         """The step code beside the file; None when every step is a model."""
         if not any(step.run for service in loaded.system.services.values() for step in service.steps.values()):
             return None
-        limit = parse_size(loaded.system.canonical()["system"]["code_limit"])
-        return survey(self.file.parent, leave_out={self.file, self._state, *models.values()}, limit_bytes=limit)
+        return survey(
+            self.file.parent,
+            leave_out={self.file, self._state, *models.values()},
+            limit_bytes=loaded.system.system.code_limit,
+        )
 
     def models(self, loaded: Loaded) -> dict[str, Path]:
         """Where each model's file is. Raises `Invalid` naming those that are not there."""
         found, complaints = {}, []
         for name, model in loaded.system.models.items():
             try:
-                found[name] = _locate(model.path, self.file.parent)
+                found[name] = _locate(model, self.file.parent)
             except Missing as error:
-                complaints.append(complain(loaded, f"models.{name}.path", error.problem, error.remedy))
+                complaints.append(loaded.complaint(("models", name, "path"), error.problem, error.remedy))
         if complaints:
             raise Invalid(tuple(complaints))
         return found
@@ -89,6 +92,7 @@ class Folder:
                     [sys.executable, "-P", "-B", "-m", "longspan.serving", "describe", file.name],
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
+                    check=False,
                     timeout=_DESCRIBE_SECONDS,
                     cwd=self.file.parent,
                     env=passed_on(self._environment, secret_names(loaded.system)),
@@ -198,19 +202,13 @@ def secrets_key(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def complain(loaded: Loaded, at: str, problem: str, remedy: str = "") -> Complaint:
-    """A complaint at a place of the file."""
-    line, column = loaded.positions.get(at, (0, 0))
-    return Complaint(loaded.file, line, column, at, problem, remedy)
-
-
-def _locate(path: str, folder: Path) -> Path:
-    if not path.startswith("package:"):
-        file = folder / path
+def _locate(model: Model, folder: Path) -> Path:
+    if model.package is None:
+        file = folder / model.path
         if not file.is_file():
-            raise Missing(f"is {path}, which is no file beside the file", remedy="Give a path relative to the file")
+            raise Missing("is no file beside longspan.yaml", remedy="Give a path relative to the folder of the file")
         return file
-    package, _, inside = path.removeprefix("package:").partition("/")
+    package, inside = model.package
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise Missing(f"names the package {package}, which is not installed", remedy=f"pip install {package}")
@@ -218,35 +216,34 @@ def _locate(path: str, folder: Path) -> Path:
         file = Path(root, *PurePosixPath(inside).parts)
         if file.is_file():
             return file
-    raise Missing(f"is {path}, but the package {package} holds no such file")
+    raise Missing(f"names a file that the installed package {package} does not hold")
 
 
 def _pinned(loaded: Loaded, paths: Mapping[str, Path]) -> dict[str, ModelPin]:
     pins, complaints = {}, []
     for name, model in loaded.system.models.items():
-        package, version = _package(model.path)
+        package, version = _package(model)
         digest = digest_file(paths[name])
         pins[name] = ModelPin(
             digest=digest, size_bytes=paths[name].stat().st_size, package=package, package_version=version
         )
-        at = f"models.{name}"
-        if model.digest and model.digest.removeprefix("sha256:") != digest:
+        if model.pinned is not None and model.pinned != digest:
             remedy = f"The file is sha256:{digest}: pin that if it is the one you want"
-            complaints.append(complain(loaded, f"{at}.digest", "is not the digest of the model's file", remedy))
+            problem = "is not the digest of the model's file"
+            complaints.append(loaded.complaint(("models", name, "digest"), problem, remedy))
         if model.package_version and model.package_version != version:
             remedy = f"pip install {package}=={model.package_version}, or pin {version}"
             problem = f"is {model.package_version}, but {version} is installed"
-            complaints.append(complain(loaded, f"{at}.package_version", problem, remedy))
+            complaints.append(loaded.complaint(("models", name, "package_version"), problem, remedy))
     if complaints:
         raise Invalid(tuple(complaints))
     return pins
 
 
-def _package(path: str) -> tuple[str, str]:
-    if not path.startswith("package:"):
+def _package(model: Model) -> tuple[str, str]:
+    if model.package is None:
         return "", ""
-    module = path.removeprefix("package:").partition("/")[0]
-    names: Sequence[str] = importlib.metadata.packages_distributions().get(module, [module])
+    names: Sequence[str] = importlib.metadata.packages_distributions().get(model.package[0], [model.package[0]])
     return names[0], importlib.metadata.version(names[0])
 
 

@@ -56,9 +56,7 @@ def shown(planned: run.Planned) -> messages.Plan:
     return messages.Plan(
         system=planned.system,
         on=planned.on.number if planned.on else None,
-        changes=tuple(
-            messages.Change(kind=c.kind, at=c.at, before=c.before, after=c.after) for c in planned.changes
-        ),
+        changes=tuple(messages.Change(kind=c.kind, at=c.at, before=c.before, after=c.after) for c in planned.changes),
         restarts=planned.restarts,
     )
 

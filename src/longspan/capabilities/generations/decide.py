@@ -124,9 +124,7 @@ def rollback_target(generations: Sequence[Generation], current: Generation | Non
                     raise Refused(f"generation {to} has never served ({generation.state})")
                 return generation
         raise Refused(f"there is no generation {to}", remedy="longspan rollback without a number takes the last one")
-    before = [
-        g for g in generations if g.served_at is not None and current is not None and g.number < current.number
-    ]
+    before = [g for g in generations if g.served_at is not None and current is not None and g.number < current.number]
     if not before:
         raise Refused("there is no earlier generation that served", remedy="Nothing has been touched")
     return max(before, key=lambda g: g.served_at or 0)

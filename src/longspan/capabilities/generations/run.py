@@ -63,9 +63,7 @@ def plan(see: See, ledger: Ledger) -> Planned:
     return _planned(see, ledger.current(), see.prepare().accepted)
 
 
-def apply(
-    see: See, ledger: Ledger, *, author: str, on: int | None, now: int
-) -> tuple[Generation | None, Planned]:
+def apply(see: See, ledger: Ledger, *, author: str, on: int | None, now: int) -> tuple[Generation | None, Planned]:
     """Accept the file as the next, pending generation; None when nothing would change.
 
     Raises `Refused` when `on` is not the current generation, or another one is on its way.
@@ -81,9 +79,7 @@ def apply(
     return ledger.accept(prepared.accepted, author=author, at=now, on=on), planned
 
 
-def rollback(
-    see: See, ledger: Ledger, *, author: str, to: int | None, now: int
-) -> tuple[Generation | None, Planned]:
+def rollback(see: See, ledger: Ledger, *, author: str, to: int | None, now: int) -> tuple[Generation | None, Planned]:
     """Bring an earlier generation's content back, as a new generation.
 
     Raises `Refused` when there is nothing to go back to.
@@ -96,9 +92,7 @@ def rollback(
     return ledger.accept(accepted, author=author, at=now, on=current.number if current else None), planned
 
 
-def settle(
-    see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: GatewaySeen, now: int
-) -> Judgement | None:
+def settle(see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: GatewaySeen, now: int) -> Judgement | None:
     """Judge the pending generation and write the verdict down; None when there is none."""
     pending = ledger.pending()
     if pending is None:

@@ -42,7 +42,9 @@ DURATION = Metric(
 STEP_RUNS = Metric("longspan_step_runs_total", "counter", "Requests that a step has worked for.", _OF_STEP)
 STEP_SECONDS = Metric("longspan_step_seconds_total", "counter", "Time spent in a step.", _OF_STEP)
 STEP_ROWS = Metric("longspan_step_rows_total", "counter", "Rows that a step has worked on.", _OF_STEP)
-STEP_BATCHES = Metric("longspan_step_batches_total", "counter", "Calls of a step: fewer than runs when it batches.", _OF_STEP)
+STEP_BATCHES = Metric(
+    "longspan_step_batches_total", "counter", "Calls of a step: fewer than runs when it batches.", _OF_STEP
+)
 STEP_ERRORS = Metric("longspan_step_errors_total", "counter", "Requests that failed in a step.", _OF_STEP)
 CPU = Metric("longspan_worker_cpu_seconds_total", "counter", "CPU time of a worker's process.", ("unit", "slot"))
 CONNECTIONS = Metric("longspan_worker_connections", "gauge", "Connections that a worker holds now.", ("unit", "slot"))
@@ -140,12 +142,12 @@ def readings(
             yield Reading(BYTES_OUT, there, endpoint.bytes_out)
             yield Reading(DURATION, there, _distribution(endpoint.duration_buckets, bounds, endpoint))
         for step in load.steps:
-            there = (*here, step.endpoint, step.step)
-            yield Reading(STEP_RUNS, there, step.count)
-            yield Reading(STEP_SECONDS, there, step.seconds)
-            yield Reading(STEP_ROWS, there, step.rows)
-            yield Reading(STEP_BATCHES, there, step.batches)
-            yield Reading(STEP_ERRORS, there, step.errors)
+            of_step = (*here, step.endpoint, step.step)
+            yield Reading(STEP_RUNS, of_step, step.count)
+            yield Reading(STEP_SECONDS, of_step, step.seconds)
+            yield Reading(STEP_ROWS, of_step, step.rows)
+            yield Reading(STEP_BATCHES, of_step, step.batches)
+            yield Reading(STEP_ERRORS, of_step, step.errors)
 
 
 class _Timed(Protocol):

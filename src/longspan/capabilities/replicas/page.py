@@ -12,7 +12,8 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.4rem; margin-bottom: .2rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem }
 p { margin: .2rem 0; opacity: .8 } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top }
-.ready::before { content: "\\25CF "; color: #2a9d5c } .starting::before, .draining::before { content: "\\25CF "; color: #c98a00 }
+.ready::before { content: "\\25CF "; color: #2a9d5c }
+.starting::before, .draining::before { content: "\\25CF "; color: #c98a00 }
 .dead::before, .crash-loop::before { content: "\\25CF "; color: #c8352b }
 .failed { border-left: 4px solid #c8352b; padding: .4rem .8rem; margin: 1rem 0 }
 pre { margin: 0; white-space: pre-wrap; font-size: .8rem; opacity: .8 }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from longspan.capabilities.replicas.decide import Forget, Move, Trip, look, remembered, trip
-from longspan.capabilities.replicas.decide import Sight as Sight
+from longspan.capabilities.replicas.decide import Forget, Move, Sight, Trip, look, remembered, trip
 from longspan.system.records import Replica, Slot, Wanted
 
 

@@ -34,6 +34,7 @@ from longspan.wire.orders import Identity, Orders, Work
 
 _log = logging.getLogger(__name__)
 
+_WORKER = (sys.executable, "-P", "-B", "-m", "longspan.serving")
 _HANDSHAKE_SECONDS = 1.0
 _IDENTITY_LASTS_SECONDS = 0.5
 
@@ -92,7 +93,8 @@ class LocalReplicas:
         if known is not None and time.monotonic() - at < _IDENTITY_LASTS_SECONDS:
             return known
         try:
-            _, body = unix_get(str(self._path(slot, "sock")), "/-/replica", _HANDSHAKE_SECONDS)
+            _, body = unix_get(str(self._path(slot, "sock")), "/-/replica", _WORKER = (sys.executable, "-P", "-B", "-m", "longspan.serving")
+_HANDSHAKE_SECONDS)
             identity = msgspec.json.decode(body, type=Identity)
         except (Unreachable, msgspec.MsgspecError):
             return None
@@ -148,8 +150,7 @@ class LocalReplicas:
         try:
             with self._logs.open(slot.unit, slot.slot) as log:
                 child = subprocess.Popen(
-                    [sys.executable, "-P", "-B", "-m", "longspan.serving", "run"]
-                    + [str(orders.relative_to(self._state)), "--secrets", str(descriptor)],
+                    [*_WORKER, "run", str(orders.relative_to(self._state)), "--secrets", str(descriptor)],
                     cwd=self._state,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

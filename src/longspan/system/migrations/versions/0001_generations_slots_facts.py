@@ -23,7 +23,9 @@ def upgrade() -> None:
     )
     # Two pending or two serving generations can never be written, whatever the code above does.
     for state in ("pending", "serving"):
-        op.create_index(f"one_{state}", "generations", ["state"], unique=True, sqlite_where=sa.text(f"state = '{state}'"))
+        op.create_index(
+            f"one_{state}", "generations", ["state"], unique=True, sqlite_where=sa.text(f"state = '{state}'")
+        )
     op.create_table(
         "slots",
         sa.Column("unit", sa.Text, primary_key=True),
