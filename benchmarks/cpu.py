@@ -9,6 +9,7 @@ To tune the worker by hand::
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import servers, tiny
+from benchmarks.figures import Figure
 from benchmarks.spread import PAIRS, Compared, compare
 from longspan.client.load import Answer, Plan, Report, Request, run
 
@@ -51,38 +53,45 @@ def paced(server: servers.Server, rate: float, seconds: float, judge: bool = Fal
     return report
 
 
-def microseconds(start: Start, rate: float, seconds: float) -> float:
-    """CPU microseconds a request of a fresh process, after a warm-up with checked answers."""
+def microseconds(start: Start, rate: float, seconds: float, cores: list[int]) -> float:
+    """CPU microseconds a request of a fresh process on the second of `cores`, after a warm-up with checked answers."""
     with tempfile.TemporaryDirectory() as folder, start(Path(folder)) as server:
-        servers.pin(server.pid, 1)
+        servers.pin(server.pid, 1, cores)
         paced(server, min(rate, 1_000), 0.5, judge=True)
         paced(server, rate, 0.5)
-        before = server.cpu_ns()
+        before = servers.cpu_ns(server.pid)
         report = paced(server, rate, seconds)
-        return (server.cpu_ns() - before) / 1e3 / report.ok
+        return (servers.cpu_ns(server.pid) - before) / 1e3 / report.ok
 
 
 def against_bare(rate: float, *, pairs: int = PAIRS, seconds: float = SECONDS) -> Compared:
     """The bare loop (a) and our worker (b) at `rate` requests/s."""
-    with client_pinned():
+    with client_pinned() as cores:
         return compare(
-            lambda: microseconds(servers.bare, rate, seconds),
-            lambda: microseconds(servers.worker, rate, seconds),
+            lambda: microseconds(servers.bare, rate, seconds, cores),
+            lambda: microseconds(servers.worker, rate, seconds, cores),
             pairs,
         )
 
 
-@contextmanager
-def client_pinned() -> Iterator[None]:
-    """This process on the first core for a while; children started inside are pinned after their start."""
-    import os
+def figures(pairs: int = PAIRS, seconds: float = SECONDS) -> Iterator[Figure]:
+    """For each rate the bare loop, the worker, and what the worker costs over it."""
+    for rate in RATES:
+        found = against_bare(rate, pairs=pairs, seconds=seconds)
+        yield Figure(f"CPU a request at {rate:,}/s, bare loop", "us", found.a)
+        yield Figure(f"CPU a request at {rate:,}/s, worker", "us", found.b)
+        yield Figure(f"CPU a request at {rate:,}/s, worker over bare loop", "us", found.difference, BOUND_MICROSECONDS)
 
-    allowed = os.sched_getaffinity(0)
-    servers.pin(0, 0)
+
+@contextmanager
+def client_pinned() -> Iterator[list[int]]:
+    """This process on the first of its cores for a while; gives the cores it had."""
+    cores = sorted(os.sched_getaffinity(0))
+    servers.pin(0, 0, cores)
     try:
-        yield
+        yield cores
     finally:
-        os.sched_setaffinity(0, allowed)
+        os.sched_setaffinity(0, cores)
 
 
 if __name__ == "__main__":

@@ -33,18 +33,19 @@ class Server:
     """Where infer requests go."""
     ready_seconds: float
 
-    def cpu_ns(self) -> int:
-        """CPU time of the process so far, all threads, user and system.
-
-        Linux makes the id of a process's CPU clock from its pid: ``(~pid << 3) | 2``
-        (clock_getcpuclockid(3)); it counts in nanoseconds, where /proc/PID/stat counts in 1/100 s.
-        """
-        return time.clock_gettime_ns(~self.pid << 3 | 2)
-
     def memory_bytes(self) -> int:
         """Resident memory now."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+def cpu_ns(pid: int) -> int:
+    """CPU time of a process so far, all its threads, user and system.
+
+    Linux makes the id of a process's CPU clock from its pid: ``(~pid << 3) | 2``
+    (clock_getcpuclockid(3)); it counts in nanoseconds, where /proc/PID/stat counts in 1/100 s.
+    """
+    return time.clock_gettime_ns(~pid << 3 | 2)
 
 
 @contextlib.contextmanager
@@ -96,11 +97,9 @@ def orders_of(work: Work, model_paths: dict[str, str], code_path: str = "") -> O
     )
 
 
-def pin(pid: int, core: int) -> None:
-    """Keep a process on one core, where there are at least two."""
-    allowed = sorted(os.sched_getaffinity(0)) if pid else list(range(os.cpu_count() or 1))
-    if len(allowed) > 1 or pid == 0:
-        os.sched_setaffinity(pid, {core % (os.cpu_count() or 1)})
+def pin(pid: int, place: int, cores: list[int]) -> None:
+    """Keep a process (0: this one) on one of `cores`, chosen by its place among them."""
+    os.sched_setaffinity(pid, {cores[place % len(cores)]})
 
 
 @contextlib.contextmanager

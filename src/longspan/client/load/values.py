@@ -193,9 +193,9 @@ class Report:
     def __str__(self) -> str:
         """A few lines for people: counts, percentiles, and the first failures."""
         ms = [f"{value * 1e3:.2f}" for value in (self.latency.p50, self.latency.p99, self.latency.worst)]
+        counts = f"{self.ok} ok, {self.failed} failed, {self.not_sent} not sent"
         lines = [
-            f"{self.due} requests in {self.seconds:.1f} s: "
-            f"{self.ok} ok, {self.failed} failed, {self.not_sent} not sent",
+            f"{self.due} requests in {self.seconds:.1f} s: {counts}",
             f"p50 {ms[0]} ms, p99 {ms[1]} ms, worst {ms[2]} ms; {self.connections} connections",
         ]
         for reason in self.reasons:
