@@ -1,0 +1,161 @@
+"""Which request goes to which unit, how long may it take, and may it be sent twice?
+
+The retry contract (DESIGN 14) is made of two classes. A connection that never opened carried nothing,
+so it is always tried again, for about six seconds: long enough for a replica to come back in its slot.
+A request that was sent and then cut off may have done half its work: it is sent again only where every
+step is repeatable. Nothing is repeated once the first byte of an answer is on its way to the client.
+
+Source: Envoy 1.40, `config.route.v3`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from longspan.base.units import format_size
+from longspan.capabilities.gateway.decide.clusters import CONTROL
+from longspan.capabilities.gateway.decide.limits import RETRY_SECONDS, SLACK_BYTES
+from longspan.capabilities.gateway.decide.paths import TYPE
+from longspan.wire.orders import Limits, ServiceWork, Work
+
+EXTENSIONS = ("binary_tensor_data",)
+"""OIP extensions of our workers, as ``GET /v2`` names them."""
+
+# Waits are drawn between 0 and a bound of 25, 75, 175, then 250 ms: sixty of them last 7.3 s, give or take 0.6.
+_RETRIES = 60
+_BACK_OFF = {"base_interval": "0.025s", "max_interval": "0.250s"}
+_NEVER_SENT = "connect-failure,refused-stream,reset-before-request"
+
+_IDLE_SECONDS = 60.0
+
+METADATA = "longspan"
+"""Under this name a route says what Envoy's own answers should say; see `replies`."""
+
+
+def routes(works: Sequence[Work], version: str) -> dict[str, Any]:
+    """The table of routes. Where two works answer for one name, the first has it."""
+    taken: dict[str, list[dict[str, Any]]] = {}
+    for work in works:
+        for service in work.services:
+            taken.setdefault(service.name, list(_service(work.unit, service)))
+        for model in work.models:
+            if model.answers:
+                taken.setdefault(model.name, list(_model(work, model.name)))
+    return {
+        "@type": f"{TYPE}envoy.config.route.v3.RouteConfiguration",
+        "name": "main",
+        # What a replica tells about its load is for us, not for its callers.
+        "response_headers_to_remove": ["endpoint-load-metrics"],
+        "virtual_hosts": [
+            {
+                "name": "all",
+                "domains": ["*"],
+                # Requests come first: routes are tried in order, and nobody waits for a health check.
+                "routes": [
+                    *(route for _, mine in sorted(taken.items()) for route in mine),
+                    *_of_the_gateway_itself(version),
+                    *_pages(),
+                ],
+            }
+        ],
+    }
+
+
+def _service(unit: str, service: ServiceWork) -> Iterator[dict[str, Any]]:
+    once = next((step.name for step in service.steps if not step.repeatable), "")
+    streams = any(step.signature.call == "stream" for step in service.steps)
+    for prefix in (f"/v2/models/{service.name}", f"/v1/services/{service.name}"):
+        yield from _calls(unit, service.name, prefix, service.limits, once=once, streams=streams)
+
+
+def _model(work: Work, name: str) -> Iterator[dict[str, Any]]:
+    # A model computes and does nothing else: running it twice harms nobody.
+    yield from _calls(work.unit, name, f"/v2/models/{name}", work.limits, once="", streams=False)
+
+
+def _calls(unit: str, name: str, prefix: str, limits: Limits, *, once: str, streams: bool) -> Iterator[dict[str, Any]]:
+    """The routes of one name under one address; `once` names the step that must not run twice, if any."""
+    yield _too_large(name, prefix, limits.body_bytes)
+    seconds = limits.time_seconds + RETRY_SECONDS
+    action: dict[str, Any] = {
+        "cluster": unit,
+        # A stream may last for ever, but not be silent: for it the limit of time counts between chunks.
+        "timeout": "0s" if streams else _duration(seconds),
+        # Also what bounds a client that sends its body slower and slower, hence never under the usual minute.
+        "idle_timeout": _duration(seconds if streams else max(_IDLE_SECONDS, seconds + 1)),
+        "retry_policy": {
+            "retry_on": _NEVER_SENT if once else f"{_NEVER_SENT},reset",
+            "num_retries": _RETRIES,
+            "retry_back_off": _BACK_OFF,
+            # Another replica first; with one alone, the fourth choice is taken as it comes.
+            "retry_host_predicate": [
+                {
+                    "name": "envoy.retry_host_predicates.previous_hosts",
+                    "typed_config": {
+                        "@type": f"{TYPE}envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+                    },
+                }
+            ],
+            "host_selection_retry_max_attempts": 3,
+        },
+    }
+    again = f"; not sent again, because its step {once} is not marked repeatable" if once else ""
+    yield {
+        "name": name,
+        "match": {"path_separated_prefix": prefix},
+        # A body that was not kept cannot be sent again, and the listener keeps 32 KiB only.
+        "request_body_buffer_limit": limits.body_bytes + SLACK_BYTES,
+        "metadata": {"filter_metadata": {METADATA: {"again": again, "limit": _seconds(limits.time_seconds)}}},
+        "route": action,
+    }
+
+
+def _too_large(name: str, prefix: str, limit: int) -> dict[str, Any]:
+    """413 before a byte of the body is read. A body of untold length is counted, and refused, by the worker."""
+    return {
+        "name": name,
+        "match": {
+            "path_separated_prefix": prefix,
+            "headers": [{"name": "content-length", "range_match": {"start": limit + 1, "end": (1 << 63) - 1}}],
+        },
+        "direct_response": _says(413, f"the body is larger than {name} takes ({format_size(limit)})"),
+    }
+
+
+def _of_the_gateway_itself(version: str) -> Iterator[dict[str, Any]]:
+    """`/v2/health/ready` is not here: a filter answers it from the health of all units (`listener.readiness`)."""
+    metadata = {"name": "longspan", "version": version, "extensions": list(EXTENSIONS)}
+    for path, body in (("/v2", metadata), ("/v2/", metadata), ("/v2/health/live", {"live": True})):
+        yield {"name": path, "match": {"path": path}, "direct_response": _says(200, json.dumps(body))}
+
+
+def _pages() -> Iterator[dict[str, Any]]:
+    """Control's pages, which only read: any other method is turned away here."""
+    reading = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+    yield {
+        "name": CONTROL,
+        "match": {"prefix": "/-/", "headers": [reading]},
+        "route": {"cluster": CONTROL, "timeout": "10s"},
+    }
+    yield {
+        "name": CONTROL,
+        "match": {"prefix": "/-/"},
+        "response_headers_to_add": [{"header": {"key": "allow", "value": "GET, HEAD"}}],
+        "direct_response": _says(405, "what is under /-/ can only be read: use GET"),
+    }
+    yield {"name": CONTROL, "match": {"path": "/-"}, "redirect": {"path_redirect": "/-/", "response_code": "FOUND"}}
+
+
+def _says(status: int, text: str) -> dict[str, Any]:
+    """`text` as it is for a success; `replies` makes an OIP error of any other."""
+    return {"status": status, "body": {"inline_string": text}}
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.3f}s"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:g} s"

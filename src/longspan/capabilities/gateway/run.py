@@ -1,0 +1,61 @@
+"""One trip of the gateway's corridor: see what Envoy does, tell it what is safe to tell now.
+
+Nothing waits. What Envoy has not taken yet is looked at again on the next trip, so the ordinary day,
+a restart of Envoy and a new control that finds it running are the same path.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from longspan.capabilities.gateway.decide import Past, Step, first_files, may_start, next_files
+from longspan.system.records import GatewaySeen, GatewayWanted
+
+
+class See(Protocol):
+    def see(self) -> GatewaySeen: ...
+    def past(self) -> Past: ...
+    def in_flight(self) -> int: ...
+
+
+class Do(Protocol):
+    def write(self, step: Step) -> None: ...
+    def start(self, port: int) -> None: ...
+    def drain(self) -> None: ...
+    def end(self, *, kill: bool) -> None: ...
+    def clean(self) -> None: ...
+
+
+def converge(wanted: GatewayWanted, see: See, do: Do, now: int, version: str) -> GatewaySeen:
+    """See, and start Envoy or write what may be written. Gives what was seen before.
+
+    `now` is in UTC nanoseconds, `version` is Longspan's. Raises `Missing` when there is no Envoy to
+    start, or when somebody else holds the port.
+    """
+    seen = see.see()
+    if seen.pid is None:
+        if may_start(see.past(), now):
+            do.write(first_files(wanted, version))
+            do.start(wanted.port)
+    elif seen.version:
+        do.write(next_files(wanted, seen, version))
+    # Else it is starting, or too busy to be asked: what it was told stays as it is.
+    return seen
+
+
+def wind_down(see: See, do: Do, now: int, until: int) -> bool:
+    """One trip of the way out; to be repeated until it says True: nothing is left.
+
+    No new connection is taken; requests in flight are answered until `until` (UTC nanoseconds), after
+    which Envoy is killed.
+    """
+    if see.see().pid is None:
+        do.clean()
+        return True
+    if now >= until:
+        do.end(kill=True)
+    else:
+        do.drain()
+        if not see.in_flight():
+            do.end(kill=False)
+    return False
