@@ -93,8 +93,7 @@ class LocalReplicas:
         if known is not None and time.monotonic() - at < _IDENTITY_LASTS_SECONDS:
             return known
         try:
-            _, body = unix_get(str(self._path(slot, "sock")), "/-/replica", _WORKER = (sys.executable, "-P", "-B", "-m", "longspan.serving")
-_HANDSHAKE_SECONDS)
+            _, body = unix_get(str(self._path(slot, "sock")), "/-/replica", _HANDSHAKE_SECONDS)
             identity = msgspec.json.decode(body, type=Identity)
         except (Unreachable, msgspec.MsgspecError):
             return None
