@@ -42,6 +42,8 @@ def once(place: Place, verb: Verb, answer: type[_ANSWER], *options: str) -> _ANS
             capture_output=True,
             timeout=_SECONDS,
             check=False,
+            # A second Ctrl-C of somebody who is in a hurry must not end what stops the system.
+            start_new_session=verb == "down",
         )
     except subprocess.TimeoutExpired as error:
         raise LongspanError(f"{verb} took longer than {_SECONDS:.0f} s and was stopped") from error

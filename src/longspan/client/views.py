@@ -14,6 +14,9 @@ from longspan.client.messages import ReplicaView, Status, UnitView
 from longspan.client.terminal import table
 
 STYLES = {"ready": "green", "starting": "yellow", "draining": "yellow", "crash-loop": "bold red", "dead": "red"}
+TROUBLED = ("crash-loop", "dead")
+_LAST_LINES = 5
+"""Of a replica's log, when it is told in passing; `troubles` shows all that control sent."""
 
 
 def headline(status: Status) -> Text:
@@ -50,7 +53,7 @@ def troubles(status: Status) -> Iterator[str]:
         yield f"generation {status.failed.generation} failed: {status.failed.reason}"
     for unit in status.units:
         for replica in unit.replicas:
-            if replica.state in ("crash-loop", "dead") and replica.last_log:
+            if replica.state in TROUBLED and replica.last_log:
                 yield f"last log lines of {unit.name}/{replica.slot}:"
                 yield from (f"    {line}" for line in replica.last_log)
 
@@ -86,6 +89,8 @@ def news(before: Status | None, after: Status) -> Iterator[str]:
         old = was.get(name)
         if old is None or (old.state, old.pid, old.generation) != (replica.state, replica.pid, replica.generation):
             yield _told(name, replica)
+            if replica.state in TROUBLED:
+                yield from (f"    {line}" for line in replica.last_log[-_LAST_LINES:])
     yield from (f"{name} stopped" for name in was if name not in now)
     if after.gateway.pid != before.gateway.pid:
         yield f"gateway runs as pid {after.gateway.pid}" if after.gateway.pid else "gateway died"

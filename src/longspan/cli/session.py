@@ -1,0 +1,137 @@
+"""What does `up` do between its start and its end?
+
+It waits until the system serves, stays and tells what happens, and ends it in good order when it is asked
+to. Control decides all that; this is its client, and looks at it a few times a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from longspan.base.errors import LongspanError, Unreachable
+from longspan.cli.child import Child
+from longspan.cli.display import Display
+from longspan.cli.interrupts import Interrupts
+from longspan.cli.watching import Watching
+from longspan.client.control import LOOK_AGAIN_SECONDS, NotRunning
+from longspan.client.gateway import Gateway
+from longspan.client.messages import Status
+from longspan.client.once import once
+from longspan.client.place import Place
+from longspan.client.views import ready_count, serving
+
+_GATEWAY_SECONDS = 2.0
+_STOP_NOW_SECONDS = 5.0
+"""What control gets for stopping at once, before it is killed and a new one does it."""
+
+
+class Session:
+    """One `up`, from a control that has just been spawned to its end."""
+
+    def __init__(self, place: Place, child: Child, interrupts: Interrupts, display: Display) -> None:
+        self.place, self.child, self.interrupts, self.display = place, child, interrupts, display
+        self._told = ""
+        self._failure = 0
+        """The last failed generation that has been told."""
+
+    def begin(self) -> Status | None:
+        """Wait until the system serves; None when we were asked to end, or when its first generation failed.
+
+        Raises why control could not start, or that it died.
+        """
+        while not self.interrupts.count:
+            self._must_live()
+            status = self._look()
+            if status is not None:
+                if _serves(status):
+                    return status
+                if status.failed and status.generation is None and status.pending is None:
+                    return None
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return None
+
+    def stay(self, watching: Watching | None = None, announce: Callable[[Status], None] | None = None) -> None:
+        """Tell what happens until we are asked to end, or somebody else has stopped it. Raises when control dies.
+
+        `announce` is called once it serves; give it when `begin` did not get that far.
+        """
+        while not self.interrupts.count:
+            if self.child.exit_code == 0 and not self._left_behind():
+                self.display.say("stopped")
+                return
+            self._must_live()
+            status = self._look()
+            if status is not None and watching is not None:
+                watching.look(may_apply=status.pending is None)
+            if status is not None and announce is not None and _serves(status):
+                announce(status)
+                announce = None
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+    def end(self) -> None:
+        """Stop the system: drained when we were asked once, at once when twice."""
+        self.display.say("stopping: what is being answered is answered first. Ctrl-C stops at once")
+        asked, hurried = 0, 0.0
+        while self.child.exit_code is None:
+            now = self.interrupts.count > 1
+            if asked < (2 if now else 1):
+                # Not listening yet, or not any more: the next look asks again, or sees it gone.
+                with contextlib.suppress(LongspanError):
+                    self.place.control.down(now=now)
+                    asked = 2 if now else 1
+            if now:
+                hurried = hurried or time.monotonic()
+                if time.monotonic() - hurried > _STOP_NOW_SECONDS:
+                    self.child.kill()
+                    break
+            self._look()
+            time.sleep(LOOK_AGAIN_SECONDS)
+        if self._left_behind():
+            once(self.place, "down", Any, "--now")
+        self.display.say("stopped")
+
+    def _look(self) -> Status | None:
+        """The status, shown; None when control cannot be asked now."""
+        try:
+            status = self.place.control.status()
+        except NotRunning:
+            return None
+        except LongspanError as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                self.display.say(self._told, style="red")
+            return None
+        if self.display.last is None and status.generation and status.failed:
+            self._failure = status.failed.generation  # of an earlier day: status tells it
+        self.display.show(status)
+        self._tell_failure(status)
+        return status
+
+    def _tell_failure(self, status: Status) -> None:
+        """The last log lines of a generation that has failed, once."""
+        if status.failed is None or status.failed.generation <= self._failure:
+            return
+        self._failure = status.failed.generation
+        with contextlib.suppress(Unreachable):
+            for line in self.place.control.generation(self._failure).last_log:
+                self.display.say(f"    {line}", style="dim")
+
+    def _must_live(self) -> None:
+        if self.child.exit_code is None:
+            return
+        if self.display.last is None:
+            raise self.child.last_words()
+        count = ready_count(self.display.last)
+        replicas = f"{count} replica{'s' * (count != 1)} still serve{'s' * (count == 1)}"
+        raise LongspanError(f"control died; {replicas}", remedy="longspan up takes them over")
+
+    def _left_behind(self) -> bool:
+        """Has control ended without stopping what it held? A system that has stopped has no sockets."""
+        return any((self.place.state / "run").glob("**/*.sock"))
+
+
+def _serves(status: Status) -> bool:
+    return serving(status) and Gateway(status.url, timeout=_GATEWAY_SECONDS).ready()

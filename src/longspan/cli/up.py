@@ -1,0 +1,113 @@
+"""How does a system start, and who stays with it?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from longspan.base.errors import Invalid, LongspanError, Unreachable
+from longspan.cli import sample
+from longspan.cli.child import Child
+from longspan.cli.display import Display
+from longspan.cli.interrupts import Interrupts
+from longspan.cli.session import Session
+from longspan.cli.watching import Watching
+from longspan.client.gateway import Gateway
+from longspan.client.messages import Status
+from longspan.client.options import DEFAULT_FILE, File, State
+from longspan.client.place import Place
+
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when it serves, and leave it running.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Apply on every save in the file's folder.")]
+
+
+def up(file: File = DEFAULT_FILE, state: State = "", detach: Detach = False, watch: Watch = False) -> None:
+    """Start the system, show what it does, and stop it with Ctrl-C (a second Ctrl-C stops it at once).
+
+    The first time, the file becomes generation 1. Later, what was accepted last runs; apply changes it.
+
+    Example: longspan up --watch
+    """
+    if detach and watch:
+        raise typer.BadParameter("--watch stays, --detach does not: give one of them")
+    place = Place.named(file, state)
+    place.must_have_file()
+    _must_be_free(place)
+    with Interrupts() as interrupts, Display() as display:
+        child = Child(place)
+        session = Session(place, child, interrupts, display)
+
+        def announce(status: Status) -> None:
+            for line in (*_announced(place, status, detach=detach), *_difference(place, status)):
+                display.say(line)
+
+        status = session.begin()
+        if status is not None:
+            announce(status)
+            if detach:
+                return
+        failed = display.last.failed if display.last and status is None and not interrupts.count else None
+        if failed is None or watch:
+            session.stay(Watching(place, display) if watch else None, None if status else announce)
+        if child.exit_code is None:
+            session.end()
+        if failed is not None and not watch:
+            remedy = "Mend it and start again; nothing runs"
+            raise LongspanError(f"generation {failed.generation} failed: {failed.reason}", remedy=remedy)
+
+
+def _must_be_free(place: Place) -> None:
+    """Raises `LongspanError`, naming the holder, when the system runs already."""
+    try:
+        pid = place.control.status().control.pid
+    except Unreachable:
+        return  # nobody answers; whether somebody holds the state is for the new control to find out
+    raise LongspanError(f"runs as pid {pid}", at=str(place.file), remedy="Use longspan apply, or longspan down first")
+
+
+def _announced(place: Place, status: Status, *, detach: bool) -> Iterator[str | Text]:
+    serves = f"generation {status.generation}" if status.generation else f"generation {status.pending}, settling"
+    yield ""
+    yield Text.assemble((status.system, "bold"), " serves at ", (status.url, "bold"), f" ({serves})")
+    yield ""
+    if line := _curl(place, status):
+        yield f"    {line}"
+        yield ""
+    yield f"logs: {os.path.relpath(place.logs)}, or longspan logs -f"
+    if detach:
+        yield "stop: longspan down"
+    yield ""
+
+
+def _curl(place: Place, status: Status) -> str:
+    """A line that works as it stands, from where the user is."""
+    if not status.services:
+        return ""
+    service = status.services[0]
+    if ranges := status.natural.get(service):
+        beside = sorted(path for path in place.file.parent.iterdir() if path.is_file() and path != place.file)
+        return sample.natural_line(status.url, service, ranges, [str(path) for path in (place.file, *beside)])
+    try:
+        return sample.infer_line(status.url, service, Gateway(status.url, timeout=5).metadata(service))
+    except LongspanError:
+        return f"curl {status.url}/v2/models/{service}"
+
+
+def _difference(place: Place, status: Status) -> Iterator[str]:
+    """One line when the file is not what runs. A generation that is on its way was made from it just now."""
+    if status.pending is not None:
+        return
+    try:
+        count = len(place.control.plan().changes)
+    except Invalid as error:
+        many = len(error.complaints)
+        yield f"note: {place.file} has {many} complaint{'s' * (many != 1)}, and is not what runs: longspan check"
+    except LongspanError as error:
+        yield f"note: {place.file} cannot be compared with what runs: {error}"
+    else:
+        if count:
+            yield f"note: {place.file} differs from what runs in {count} place{'s' * (count != 1)}: longspan plan"
