@@ -1,16 +1,18 @@
-"""The plugs that run steps: each has `describe` (what goes in and out, nothing runs) and `load` (something to call).
-
-Stub: signatures first, bodies follow.
-"""
+"""The plugs that run steps: each has `describe` (what goes in and out; nothing runs) and `load` (something to call)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from longspan.base.signatures import Signature
+
+# onnxruntime sends events and keeps a device id in the user's cache folder from its import on; switching it off
+# afterwards is too late for both. It stands here since step code may import onnxruntime before our runtime does.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 request_id: ContextVar[str] = ContextVar("longspan_request_id", default="")
 """``x-request-id`` of the request that is being worked for; the worker sets it where Python steps run."""
