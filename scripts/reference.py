@@ -1,0 +1,232 @@
+"""The pages of docs/reference/, made from the code: settings, commands, metrics, errors, control's API.
+
+`python scripts/reference.py` writes them; `--check` writes nothing and exits 1 when a page is not what
+the code says. Text comes from docstrings alone: who wants a page changed changes the docstring.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import typer
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from longspan.base import errors
+from longspan.base.metrics import Metric
+from longspan.cli import main as cli
+from longspan.client import messages
+from longspan.spec.section import Section
+from longspan.spec.system import System
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+NOTE = "<!-- Made by `make docs` from the code. Change the docstring, not this page. -->\n"
+SOURCE = Path(__file__).parent.parent / "src"
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of each page."""
+    made = {
+        "settings.md": settings(),
+        "commands.md": commands(),
+        "metrics.md": metrics(),
+        "errors.md": error_tree(),
+        "control-api.md": control_api(),
+    }
+    return {name: f"{NOTE}\n{text.rstrip()}\n" for name, text in made.items()}
+
+
+# ------------------------------------------------------------------------------------------- settings
+
+
+def settings() -> str:
+    """Every key of longspan.yaml, section by section."""
+    about = (
+        "An unknown key is an error, and so is a key in the wrong place. Durations are `250ms`, `10s`, `5m`;\n"
+        "sizes are `512KiB`, `64MiB`. `longspan schema` prints the same as JSON Schema for editors."
+    )
+    parts = ["# Settings of `longspan.yaml`", about]
+    for path, section in sections("", System):
+        title = f"## `{path}`" if path else "## The whole file"
+        rows = [_row(name, field) for name, field in section.model_fields.items()]
+        table = ["| key | value | default | what it is |", "| --- | --- | --- | --- |", *rows]
+        parts += [title, _prose(section), "\n".join(table)]
+    return "\n\n".join(parts)
+
+
+def sections(path: str, section: type[Section]) -> Iterator[tuple[str, type[Section]]]:
+    """The section and all below it, with their paths in the file: ``services.NAME.limits``."""
+    yield path, section
+    for name, field in section.model_fields.items():
+        for inner in _inner_sections(field.annotation):
+            many = "" if field.annotation is inner else ".NAME"
+            yield from sections(f"{path}.{_key(name, field)}{many}".lstrip("."), inner)
+
+
+def _inner_sections(annotation: Any) -> Iterator[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _inner_sections(argument)
+
+
+def _key(name: str, field: FieldInfo) -> str:
+    return field.alias or name
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    text = _cell(field.description or "")
+    examples = [f"`{example}`" for example in field.examples or ()]
+    if examples:
+        text += f" Example: {', '.join(examples)}."
+    return f"| `{_key(name, field)}` | {_value(field)} | {_default(field)} | {text} |"
+
+
+def _value(field: FieldInfo) -> str:
+    """What may stand there, in words; bounds are those of the JSON Schema."""
+    if list(_inner_sections(field.annotation)):
+        return "section" if isinstance(field.annotation, type) else "names, each a section"
+    schema = _adapter(field).json_schema()
+    schema = next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), schema)
+    kind, pattern = str(schema.get("type", "any")), str(schema.get("pattern", ""))
+    if kind == "integer":
+        return f"{schema.get('minimum', '')} to {schema.get('maximum', '')}"
+    if kind == "string":
+        return "duration" if "ms" in pattern else "size" if "KiB" in pattern else "text"
+    return {"boolean": "true or false", "object": "mapping"}.get(kind, kind)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "(required)"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == {} or isinstance(value, Section):
+        return ""
+    shown = _adapter(field).dump_python(value, mode="json") if isinstance(value, timedelta | int) else value
+    return f"`{str(shown).lower() if isinstance(shown, bool) else shown}`"
+
+
+def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
+    return TypeAdapter(field.rebuild_annotation())
+
+
+# -------------------------------------------------------------------------------- commands and metrics
+
+
+def commands() -> str:
+    """Every command, as `longspan COMMAND --help` tells it."""
+    parts = [
+        "# Commands",
+        "Exit codes: 0 done, 1 failed, 2 usage or invalid file, 3 the plan would change something, 4 refused.",
+    ]
+    group = cli._group()
+    for name in cli.HOMES:
+        command = group.commands[name]
+        context = typer.Context(command, info_name=f"longspan {name}", terminal_width=100)
+        records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+        rows = [f"| `{record[0]}` | {_cell(record[1])} |" for record in records if record and record[0] != "--help"]
+        parts += [f"## `longspan {name}`", f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"]
+        parts.append(command.help or "")
+        if rows:
+            parts.append("\n".join(["| option | |", "| --- | --- |", *rows]))
+        if command.epilog:
+            parts.append(f"Example: `{command.epilog.removeprefix('Example: ')}`")
+    return "\n\n".join(parts)
+
+
+def declared_metrics() -> list[Metric]:
+    """What stands in the table METRICS of any module."""
+    homes = [path for path in SOURCE.rglob("*.py") if re.search(r"^METRICS\b", path.read_text(), re.MULTILINE)]
+    names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in homes]
+    return [metric for name in names for metric in importlib.import_module(name).METRICS]
+
+
+def metrics() -> str:
+    """Every metric of `/-/metrics`."""
+    rows = [
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {_cell(one.help)} |"
+        for one in sorted(declared_metrics(), key=lambda one: one.name)
+    ]
+    head = ["| metric | kind | labels | what it tells |", "| --- | --- | --- | --- |"]
+    return "\n\n".join(
+        [
+            "# Metrics",
+            "The gateway answers them at `/-/metrics`, for the whole system, in the Prometheus text format.",
+            "\n".join([*head, *rows]),
+        ]
+    )
+
+
+# ------------------------------------------------------------------------------------ errors and the API
+
+
+def error_tree() -> str:
+    """The tree of errors with the exit code of each."""
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.LongspanError)]
+    rows = [f"| `{kind.__name__}` | {kind.exit_code} | {_cell(_prose(kind))} |" for kind in kinds]
+    head = ["| error | exit code | when |", "| --- | --- | --- |"]
+    return "\n\n".join(["# Errors", _docstring(errors), "\n".join([*head, *rows])])
+
+
+def control_api() -> str:
+    """The routes of control, as the module of its messages tells them."""
+    about = (
+        "Control answers HTTP on a unix socket in the state folder, `.longspan/control.sock`, which its owner alone\n"
+        "may open; `GET /openapi.json` there describes each message. The command line is a client of it."
+    )
+    return "\n\n".join(["# Control's API", about, _docstring(messages)])
+
+
+def _docstring(thing: Any) -> str:
+    """A docstring as Markdown: the indented block after `::` becomes a block of text."""
+    out: list[str] = []
+    block = False
+    for line in (inspect.getdoc(thing) or "").splitlines():
+        if block and line and not line.startswith(" "):
+            out, block = [*out[:-1], "```", "", line.replace("``", "`")], False
+        elif block:
+            out += [line.removeprefix("    ")] if line or out[-1] != "```text" else []
+        elif line.strip() == "::":
+            out, block = [*out, "```text"], True
+        else:
+            out.append(line.replace("``", "`"))
+    return "\n".join([*out, "```"] if block else out)
+
+
+def _prose(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").replace("``", "`")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("``", "`").replace("|", "\\|").split())
+
+
+def main() -> int:
+    made = pages()
+    if "--check" in sys.argv[1:]:
+        stale = [name for name, text in made.items() if not _says(REFERENCE / name, text)]
+        stale += [path.name for path in REFERENCE.glob("*.md") if path.name not in made]
+        print(
+            *(f"docs/reference/{name} is not what the code says; make it anew: make docs" for name in stale), sep="\n"
+        )
+        return 1 if stale else 0
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, text in made.items():
+        (REFERENCE / name).write_text(text)
+        print(f"docs/reference/{name}")
+    return 0
+
+
+def _says(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
