@@ -60,7 +60,7 @@ def _platform() -> Finding:
 
 def _envoy() -> Finding:
     try:
-        return Finding(name="envoy", ok=True, detail=gateway.envoy_version())
+        return Finding(name="envoy", ok=True, detail=gateway.find_envoy())
     except LongspanError as error:
         return Finding(name="envoy", ok=False, detail=error.problem, remedy=error.remedy)
 

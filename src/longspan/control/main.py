@@ -91,7 +91,8 @@ def _serve(file: Path, state: Path) -> int:
             moving = False
         if time.monotonic() - rotated > _ROTATE_EVERY_SECONDS:
             rotated = time.monotonic()
-            world.logs.rotate(reopen_envoy=world.gateway.reopen_logs)
+            world.logs.rotate()
+            world.gateway.rotate_logs()
         waiter.wait(SOON_SECONDS if moving else TICK_SECONDS)
     for name in (SOCKET, "run/pages.sock"):
         (state / name).unlink(missing_ok=True)

@@ -80,7 +80,8 @@ class World:
             claim_port=self._claim,
         )
         self.replicas = LocalReplicas(state, self.ledger, self.vault, self.logs, environment=environment, watch=watch)
-        self.gateway = gateway_adapters.Envoy(state, watch=watch)
+        self.gateway = gateway_adapters.Envoy(state)
+        self._watch = watch
         self.seen = Snapshot()
         self.stopping = False
 
@@ -91,6 +92,8 @@ class World:
         running = {g.number: self.generations.units(g.accepted) for g in (current, pending) if g}
         wanted = () if self.stopping else generations_decide.wanted(current, pending, running)
         seen = self.gateway.see()
+        if seen.pid is not None:
+            self._watch(seen.pid)
         concluded, found = replicas.converge(self.replicas, self.replicas, wanted, seen.endpoints, now)
         if (leading := current or pending) and not self.stopping:
             # The old work first: its routes stand until the new generation serves.
@@ -133,7 +136,7 @@ class World:
         """Raises `Missing`, naming the holder, when nobody serves yet and the port is taken."""
         current = self.ledger.current() or self.ledger.pending()
         if current and self.gateway.see().pid is None:
-            gateway_adapters.claim_port(self.port(current))
+            gateway_adapters.refuse_taken(self.port(current))
 
     def clear(self) -> None:
         """Leave no socket and no temporary file behind; what is remembered stays."""
@@ -145,4 +148,4 @@ class World:
         if self.seen.gateway.listening and current and self.port(current) == port:
             return
         if port:
-            gateway_adapters.claim_port(port)
+            gateway_adapters.refuse_taken(port)

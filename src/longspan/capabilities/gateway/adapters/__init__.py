@@ -7,6 +7,6 @@
 from __future__ import annotations
 
 from longspan.capabilities.gateway.adapters.envoy import Envoy, find_envoy
-from longspan.capabilities.gateway.adapters.ports import choose_port
+from longspan.capabilities.gateway.adapters.ports import choose_port, refuse_taken
 
-__all__ = ["Envoy", "choose_port", "find_envoy"]
+__all__ = ["Envoy", "choose_port", "find_envoy", "refuse_taken"]

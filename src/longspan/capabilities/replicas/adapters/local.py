@@ -7,6 +7,7 @@ control finds it by the same lock.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -79,14 +80,14 @@ class LocalReplicas:
         )
 
     def samples(self) -> list[Sample]:
-        """The load pages of all slots that have one."""
+        """The load pages of all slots that have one. A page of another build is passed over."""
         now = time.time_ns()
-        found = ((slot, read_load(str(self._path(slot, "load")))) for slot in self._ledger.slots())
-        return [
-            Sample(unit=slot.unit, slot=slot.slot, replica=slot.replica, at=now, load=load)
-            for slot, load in found
-            if load is not None
-        ]
+        found = []
+        for slot in self._ledger.slots():
+            with contextlib.suppress(LongspanError):
+                if (load := read_load(str(self._path(slot, "load")))) is not None:
+                    found.append(Sample(unit=slot.unit, slot=slot.slot, replica=slot.replica, at=now, load=load))
+        return found
 
     def _identity(self, slot: Slot, pid: int) -> Identity | None:
         at, known = self._identities.get(pid, (0.0, None))

@@ -12,12 +12,13 @@ import re
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 ROTATE_AT_BYTES = 64 << 20
+_OF_ENVOY = ("envoy", "access")
 _TAIL_BYTES = 1 << 16
 _POLL_SECONDS = 0.2
 _LINE_BYTES = 1 << 16
@@ -52,17 +53,11 @@ class Logs:
             return ()
         return tuple(line.rstrip()[:500] for line in text.splitlines() if line.strip())[-lines:]
 
-    def rotate(self, *, reopen_envoy: Callable[[], None]) -> None:
-        """Move each log over its size away; the one old one before it goes."""
+    def rotate(self) -> None:
+        """Put each log over its size aside, in place of the one before it. Envoy's are the gateway's business."""
         for path in self.folder.glob("*.log"):
-            if path.stat().st_size < ROTATE_AT_BYTES:
-                continue
-            old = path.with_suffix(".log.1")
-            if path.stem in ("envoy", "access"):
-                path.rename(old)
-                reopen_envoy()
-            else:
-                shutil.copyfile(path, old)
+            if path.stem not in _OF_ENVOY and path.stat().st_size >= ROTATE_AT_BYTES:
+                shutil.copyfile(path, path.with_suffix(".log.1"))
                 os.truncate(path, 0)
 
     def lines(self, *, unit: str = "", request: str = "", follow: bool = False) -> Iterator[str]:
