@@ -12,12 +12,16 @@ from datetime import timedelta
 _MICROSECONDS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _DECIMAL_BYTES = {"kB": "KiB", "KB": "KiB", "MB": "MiB", "GB": "GiB", "TB": "TiB", "K": "KiB", "M": "MiB", "G": "GiB"}
-_NUMBER_UNIT = re.compile(r"(\d{1,15})(?:\.(\d{1,6}))?\s?([A-Za-z%]+)")
+_NUMBER_UNIT = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))? ?([A-Za-z%]+)")
 
 
 def parse_duration(text: str) -> timedelta:
     """``"250ms"`` -> `timedelta`. Units: us ms s m h d. Raises `ValueError` with a remedy in its text."""
-    return timedelta(microseconds=_parse(text, _MICROSECONDS, "a duration such as 250ms, 10s or 5m"))
+    microseconds = _parse(text, _MICROSECONDS, "a duration such as 250ms, 10s or 5m")
+    try:
+        return timedelta(microseconds=microseconds)
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any duration can be") from None
 
 
 def format_duration(value: timedelta) -> str:
@@ -29,7 +33,8 @@ def parse_size(text: str) -> int:
     """``"64MiB"`` -> bytes. Units: B KiB MiB GiB TiB. Raises `ValueError` with a remedy in its text."""
     match = _NUMBER_UNIT.fullmatch(text.strip())
     if match and (meant := _DECIMAL_BYTES.get(match[3])):
-        raise ValueError(f"{text!r} has the unit {match[3]}; sizes are in powers of 1024: write {match[1]}{meant}")
+        number = text.strip().removesuffix(match[3]).rstrip()
+        raise ValueError(f"{text!r} has the unit {match[3]}; sizes are in powers of 1024: write {number}{meant}")
     return _parse(text, _BYTES, "a size such as 512KiB or 64MiB")
 
 
@@ -43,7 +48,8 @@ def _parse(text: str, factors: dict[str, int], wanted: str) -> int:
     if match is None or match[3] not in factors:
         raise ValueError(f"{text!r} is not {wanted}")
     whole, fraction, factor = int(match[1]), match[2] or "", factors[match[3]]
-    parts, rest = divmod(int(fraction or 0) * factor, 10 ** len(fraction))
+    scale: int = 10 ** len(fraction)
+    parts, rest = divmod(int(fraction or 0) * factor, scale)
     if rest:
         raise ValueError(f"{text!r} is finer than the smallest unit, 1{next(iter(factors))}")
     return whole * factor + parts

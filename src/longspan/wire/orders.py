@@ -80,8 +80,14 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Name of an environment variable -> HMAC of its value, so that a changed secret is changed work."""
 
     def digest(self) -> str:
-        """SHA-256 over the canonical JSON of the work."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        """SHA-256 over the canonical JSON of the work.
+
+        Keys are sorted in it, but the order of `answers` means something (the first is the default), so
+        that order is digested beside it.
+        """
+        answers = [list(service.answers) for service in self.services]
+        canonical = msgspec.json.encode((self, answers), order="deterministic")
+        return hashlib.sha256(canonical).hexdigest()
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):

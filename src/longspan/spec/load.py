@@ -1,0 +1,55 @@
+"""From the text of ``longspan.yaml`` to a `System`, or to everything that is wrong with it.
+
+Whatever comes in, a `Loaded` or an `Invalid` comes out: the text is read (`text`), each section is
+checked (`words` turns what pydantic finds into our words) and the sections are compared (`agree`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from longspan.base.errors import Complaint, Invalid
+from longspan.spec import agree, words
+from longspan.spec.places import Finding, Path, Places, dotted
+from longspan.spec.system import System
+from longspan.spec.text import read
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A system and where its parts were written."""
+
+    system: System
+    file: str
+    places: Places
+
+    @property
+    def positions(self) -> dict[str, tuple[int, int]]:
+        """Dotted path (``services.hello.replicas``) -> line and column of its value, from 1."""
+        return {dotted(path): (place.line, place.column) for path, place in self.places.at.items()}
+
+    def complaint(self, path: Path, problem: str, remedy: str = "") -> Complaint:
+        """A complaint about what stands at `path`, with its position."""
+        return self.places.complaint(Finding(path, problem, remedy))
+
+
+def load_text(text: str | bytes, file: str) -> Loaded:
+    """The system that `text` describes; `file` is what complaints call it.
+
+    Raises `Invalid` with every complaint at once, in the order of the file, each with line and column.
+    """
+    tree = read(text, file)
+    found = list(agree.findings(tree.data))
+    system: System | None = None
+    try:
+        system = System.model_validate(tree.data)
+    except ValidationError as error:
+        # What is empty or holds a secret has been told once; that it is no number either helps nobody.
+        told = {finding.path for finding in found if not finding.of_key}
+        found += [f for f in words.findings(error, tree.data, System) if f.path not in told]
+    complaints = (*tree.complaints, *tree.places.complaints(found))
+    if system is None or complaints:
+        raise Invalid(complaints)
+    return Loaded(system, file, tree.places)
