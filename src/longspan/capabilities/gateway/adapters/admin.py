@@ -78,15 +78,13 @@ class Admin:
         return str(info["version"]).split("/")[1] if info.get("state") in ("LIVE", "DRAINING") else ""
 
     def stats(self, pattern: str) -> dict[str, Any]:
-        """Statistics whose whole name `pattern` (RE2) finds: numbers, texts; histograms as Envoy gives them."""
-        path = f"/stats?format=json&histogram_buckets=cumulative&filter={quote(pattern, safe='')}"
-        found: dict[str, Any] = {}
-        for one in json.loads(self._ask("GET", path))["stats"]:
-            if "name" in one:
-                found[one["name"]] = one["value"]
-            else:
-                found |= {histogram["name"]: histogram["buckets"] for histogram in _histograms(one)}
-        return found
+        """Counters, gauges and texts in whose name `pattern` (RE2) is found, by name."""
+        found = json.loads(self._ask("GET", f"/stats?format=json&filter={quote(pattern, safe='')}"))
+        return {one["name"]: one["value"] for one in found["stats"] if "name" in one}
+
+    def page(self, pattern: str) -> str:
+        """The same, histograms too, as a page in the Prometheus text format."""
+        return self._ask("GET", f"/stats/prometheus?filter={quote(pattern, safe='')}").decode()
 
     def do(self, path: str) -> None:
         """``POST path``."""
@@ -112,8 +110,3 @@ def _sockets(clusters: list[Mapping[str, Any]]) -> list[str]:
         if not cluster["name"].startswith("_")
         for host in cluster.get("host_statuses", [])
     ]
-
-
-def _histograms(group: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = group.get("histograms", [])
-    return found if isinstance(found, list) else []

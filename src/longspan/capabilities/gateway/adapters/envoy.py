@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -33,6 +32,7 @@ LOG_BYTES = 64 << 20
 
 # A file renamed into place is read within milliseconds; one that is not in force by then was refused.
 _TAKEN_WITHIN_SECONDS = 0.5
+_IN_FLIGHT = "http.gateway.downstream_rq_active"
 
 
 class Envoy:
@@ -45,6 +45,7 @@ class Envoy:
         self._pid: int | None = None
         self._version = ""
         self._past = Past()
+        self._ending = False
         self._routed: frozenset[str] | None = None
 
     # Eyes
@@ -57,7 +58,7 @@ class Envoy:
         """
         pid = holder(self._state / LOCK) or self._newborn()
         if pid != self._pid:
-            if self._pid is not None:
+            if self._pid is not None and not self._ending:
                 self._past = died(self._past, time.time_ns())
             self._pid, self._version = pid, ""
         if pid is None:
@@ -84,15 +85,17 @@ class Envoy:
 
     def in_flight(self) -> int:
         """Requests of callers that are being answered; 0 when Envoy does not say."""
-        name = "http.gateway.downstream_rq_active"
-        return int(self.stats(f"^{name.replace('.', chr(92) + '.')}$").get(name, 0))
-
-    def stats(self, pattern: str) -> dict[str, Any]:
-        """Envoy's statistics whose name `pattern` finds (see `Admin.stats`); none when it does not answer."""
         try:
-            return self._admin.stats(pattern)
+            return int(self._admin.stats(f"^{_IN_FLIGHT}$").get(_IN_FLIGHT, 0))
         except Unreachable:
-            return {}
+            return 0
+
+    def figures(self, pattern: str) -> str:
+        """Envoy's statistics in whose name `pattern` is found, in Prometheus' form; empty when it does not answer."""
+        try:
+            return self._admin.page(pattern)
+        except Unreachable:
+            return ""
 
     # Hands
 
@@ -113,6 +116,7 @@ class Envoy:
         """Start it with the files as they are. Raises `Missing` when there is no Envoy, or the port is taken."""
         program = find_envoy()
         refuse_taken(port)
+        self._ending = False
         log = self._state / ENVOY_LOG
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -135,16 +139,17 @@ class Envoy:
 
     def end(self, *, kill: bool) -> None:
         """Make it exit: kindly, or by SIGKILL."""
+        self._ending = True
         pid = holder(self._state / LOCK)
         if pid is None:
             return
-        try:
-            if not kill:
-                self._admin.do("/quitquitquit")
-        except Unreachable:
-            _signal(pid, signal.SIGTERM)
         if kill:
             _signal(pid, signal.SIGKILL)
+            return
+        try:
+            self._admin.do("/quitquitquit")
+        except Unreachable:
+            _signal(pid, signal.SIGTERM)
 
     def clean(self) -> None:
         """Leave nothing of it under ``run/``: files, socket, lock. Its logs stay."""

@@ -1,0 +1,46 @@
+"""Works and wishes that the gateway's tests share."""
+
+from __future__ import annotations
+
+from longspan.base.signatures import Signature, TensorType
+from longspan.system.records import Endpoint, GatewayWanted
+from longspan.wire.orders import Limits, ModelWork, ServiceWork, StepWork, Work
+
+VERSION = "0.1.0"
+_TENSOR = {"x": TensorType("FP32", ("batch", 16))}
+
+
+def step(name: str, *, repeatable: bool = True, call: str = "sync") -> StepWork:
+    signature = Signature(_TENSOR, _TENSOR, call)  # type: ignore[arg-type]
+    return StepWork(name=name, run=f"steps:{name}", repeatable=repeatable, inputs={}, signature=signature)
+
+
+def work(name: str, *steps: StepWork, body_bytes: int = 16 << 20, seconds: float = 30.0) -> Work:
+    """A unit that answers for one service of its own name."""
+    service = ServiceWork(
+        name=name,
+        version="1",
+        inputs=_TENSOR,
+        outputs={},
+        steps=steps or (step("work"),),
+        accepts={},
+        answers={},
+        limits=Limits(body_bytes=body_bytes, time_seconds=seconds),
+    )
+    return Work(unit=name, services=(service,))
+
+
+def model(name: str) -> Work:
+    """A unit that holds one model and answers for it."""
+    held = ModelWork(
+        name=name, version="1", threads=1, digest="0" * 64, signature=Signature(_TENSOR, _TENSOR), answers=True
+    )
+    return Work(unit=name, models=(held,))
+
+
+def endpoint(unit: str, slot: int = 0) -> Endpoint:
+    return Endpoint(unit, slot, f"run/{unit}/{slot}.sock")
+
+
+def wanted(*works: Work, endpoints: tuple[Endpoint, ...] = (), port: int = 8080) -> GatewayWanted:
+    return GatewayWanted(port=port, works=works, endpoints=endpoints)
