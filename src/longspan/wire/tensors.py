@@ -60,29 +60,28 @@ class TensorError(ValueError):
     """A tensor is not what its type says. The text names the tensor, what was expected, what came."""
 
 
-def bind(what: str, tensor: TensorType, shape: Sequence[int], dims: dict[str, int], *, least: int = 1) -> None:
+def bind(
+    what: str, tensor: TensorType, shape: Sequence[int], dims: dict[str, int], *, least: int = 1, verb: str = "takes"
+) -> None:
     """Check `shape` against the type: rank, fixed dimensions, and names already bound in `dims`.
 
-    `what` is how a text names the tensor (``input 'x'``). Free dimensions not seen yet are added to `dims`. A free
-    dimension is at least `least`, and `batch` at least 1 in any case: nothing is run for no rows. Raises `TensorError`.
+    `what` and `verb` are how a text names the tensor (``input 'x' takes``). Free dimensions not seen yet are added to
+    `dims`. A free dimension is at least `least`, and `batch` at least 1 in any case: nothing is run for no rows.
+    Raises `TensorError`.
     """
     wanted = tensor.shape
     if len(shape) != len(wanted):
-        raise TensorError(f"{what} takes {tensor}, {_dimensions(len(wanted))}; shape {_list(shape)} has {len(shape)}")
+        raise TensorError(f"{what} {verb} {tensor}, {_dimensions(len(wanted))}; shape {_list(shape)} has {len(shape)}")
     for index, (want, size) in enumerate(zip(wanted, shape, strict=True)):
         if want.__class__ is int:
-            if want != size:
-                raise TensorError(
-                    f"{what} takes {tensor}; came shape {_list(shape)}: dimension {index + 1} is {size}, must be {want}"
-                )
-            continue
-        if size < (1 if want == BATCH else least):
-            raise TensorError(f"{what} takes {tensor}; came shape {_list(shape)}: {want} is {size}, must be at least 1")
-        known = dims.setdefault(str(want), size)
-        if known != size:
-            raise TensorError(
-                f"{what} takes {tensor}; came shape {_list(shape)}: {want} is {size} here and {known} elsewhere"
-            )
+            problem = "" if want == size else f"dimension {index + 1} is {size}, must be {want}"
+        elif size < (1 if want == BATCH else least):
+            problem = f"{want} is {size}, must be at least 1"
+        else:
+            known = dims.setdefault(str(want), size)
+            problem = "" if known == size else f"{want} is {size} here and {known} elsewhere"
+        if problem:
+            raise TensorError(f"{what} {verb} {tensor}; came shape {_list(shape)}: {problem}")
 
 
 def from_json(what: str, tensor: TensorType, shape: Sequence[int], data: bytes | msgspec.Raw) -> Tensor:

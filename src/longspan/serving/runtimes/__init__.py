@@ -18,6 +18,10 @@ request_id: ContextVar[str] = ContextVar("longspan_request_id", default="")
 """``x-request-id`` of the request that is being worked for; the worker sets it where Python steps run."""
 
 
+_SHORTEST_SECRET = 4
+"""Anything shorter would be found in ordinary words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runnable:
     """A loaded model or step. `function` takes inputs by name (arrays) and by `call` gives
@@ -33,3 +37,20 @@ class Runnable:
     call: Literal["sync", "async", "stream"]
     signature: Signature
     function: Callable[[dict[str, Any]], Any]
+
+
+_hidden: set[str] = set()
+
+
+def hide(secret: str) -> None:
+    """From now on `redact` takes this value out of texts."""
+    if len(secret) >= _SHORTEST_SECRET:
+        _hidden.add(secret)
+
+
+def redact(text: str) -> str:
+    """`text` without the secrets that were handed to steps: what is logged or sent goes through here."""
+    for secret in _hidden:
+        if secret in text:
+            text = text.replace(secret, "[secret]")
+    return text

@@ -45,7 +45,10 @@ _LONGEST = 300
 
 def load(model: ModelWork, path: str, graphs_folder: str) -> Runnable:
     """A session ready to run. Raises `LongspanError` when the file is no model that onnxruntime can run."""
-    session = _cached(model, path, graphs_folder)
+    try:
+        session = _cached(model, path, graphs_folder)
+    except LongspanError as error:
+        raise LongspanError(error.problem, at=f"model {model.name!r}") from None
     return Runnable(model.name, "sync", model.signature, _runner(model, session))
 
 
@@ -100,7 +103,7 @@ def _session(path: str, options: Any) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(path, options, providers=_PROVIDERS)
     except _ERRORS as error:
-        raise LongspanError(f"onnxruntime cannot load it: {_words(error)}") from None
+        raise LongspanError(f"cannot be loaded by onnxruntime: {_words(error)}") from None
 
 
 def _options(threads: int, *, optimise: bool) -> Any:

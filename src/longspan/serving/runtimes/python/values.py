@@ -1,0 +1,154 @@
+"""Tensors to what a step takes, and what it returns to tensors: checked, and never changed in silence.
+
+An array may be cast where numpy calls that safe (FP32 to FP64, not back); plain Python numbers and lists of them have
+no width of their own and take the type's. JSON that would hold NaN is refused rather than turned into null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from longspan.base.signatures import TensorType
+from longspan.wire.tensors import NUMPY, Tensor, TensorError, bind
+
+_BYTES = (bytes, bytearray, memoryview, str)
+_KINDS = {"b": "b", "f": "biuf"}
+"""Kind of a type -> kinds of Python numbers that it takes; any other takes whole numbers and truth values."""
+
+
+def taker(tensor: TensorType, form: str) -> Callable[[Tensor], Any]:
+    """How a step has an input. The function raises `ValueError` on an element that is no text or no JSON."""
+    element = _ELEMENTS[tensor.element] if tensor.dtype == "BYTES" else None
+    if form == "list":
+        return lambda array: [element(content) if element else content for content in array.tolist()]
+    if form == "one" or (not form and tensor.dtype == "BYTES" and tensor.shape == (1,)):
+        return (lambda array: element(array.item())) if element else lambda array: array.item()
+    return lambda array: array
+
+
+def giver(what: str, tensor: TensorType, form: str) -> Callable[[Any, dict[str, int]], Tensor]:
+    """How an output becomes a tensor. The function raises `TensorError`; `what` is how its text names the output."""
+    encoded = tensor.element == "json" and tensor.dtype == "BYTES" and form != "array"
+    single = tensor.shape == (1,) and form != "list"
+
+    def give(value: Any, dims: dict[str, int]) -> Tensor:
+        if encoded and single:
+            value = [to_json(what, value)]
+        elif encoded:
+            value = [to_json(what, part) for part in _listed(what, tensor, value)]
+        elif single and (isinstance(value, _BYTES) or np.ndim(value) == 0):
+            value = value.reshape(1) if isinstance(value, (np.ndarray, np.generic)) else [value]
+        return check(what, tensor, value, dims)
+
+    return give
+
+
+def check(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Tensor:
+    """`value` as its type wants it: C-contiguous, of the right dtype, its shape bound in `dims`.
+
+    BYTES take `bytes`, `str` (as UTF-8) and arrays or lists of them. Free dimensions may be 0, but not `batch`.
+    Raises `TensorError`.
+    """
+    dtype = NUMPY[tensor.dtype]
+    if dtype.kind == "O":
+        array = _bytes(what, tensor, value)
+    elif isinstance(value, np.ndarray) and value.dtype == dtype:
+        array = value
+    else:
+        array = _cast(what, tensor, dtype, value)
+    bind(what, tensor, array.shape, dims, least=0, verb="is")
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def to_json(what: str, value: Any) -> bytes:
+    """Any JSON value as bytes; numpy's numbers and arrays count as lists and numbers. Raises `TensorError`."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise TensorError(f"{what} is JSON; {type(value).__name__} came: return the value, it is encoded for you")
+    try:
+        text = _encode(value)
+        if b"null" in text:  # from None, or from NaN, which the strict encoder tells apart
+            json.dumps(msgspec.to_builtins(value, enc_hook=_plain, str_keys=True), allow_nan=False)
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        problem = "NaN or Infinity" if "JSON compliant" in str(error) else str(error)
+        raise TensorError(f"{what} is JSON, which cannot hold what came: {problem}") from None
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"objects of type {type(value).__name__}")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+_decode = msgspec.json.Decoder().decode
+_ELEMENTS: dict[str, Callable[[bytes], Any] | None] = {"raw": None, "text": bytes.decode, "json": _decode}
+
+
+def _listed(what: str, tensor: TensorType, value: Any) -> Sequence[Any]:
+    if isinstance(value, np.ndarray):
+        return value.tolist()  # type: ignore[no-any-return]
+    if not isinstance(value, (list, tuple)):
+        raise TensorError(f"{what} is {tensor}; {_came(value)} came: return a list")
+    return value
+
+
+def _cast(what: str, tensor: TensorType, dtype: np.dtype[Any], value: Any) -> Tensor:
+    typed = isinstance(value, (np.ndarray, np.generic))
+    try:
+        came = np.asarray(value)
+    except ValueError:
+        raise TensorError(f"{what} is {tensor}; a ragged list came") from None
+    fits = np.can_cast(came.dtype, dtype, "safe") if typed else came.dtype.kind in _KINDS.get(dtype.kind, "biu")
+    if not fits and (came.size or typed):
+        said = f"an array of {came.dtype}" if typed else f"a list of {came.dtype}" if came.ndim else _came(value)
+        hint = (
+            f"; cast it with .astype(np.{dtype.name}) if that is meant" if typed and came.dtype.kind in "biuf" else ""
+        )
+        raise TensorError(f"{what} is {tensor}; {said} came, which does not become {tensor.dtype} without loss{hint}")
+    try:
+        with np.errstate(over="raise"):
+            return came.astype(dtype) if typed or not came.size else np.array(value, dtype)
+    except (OverflowError, FloatingPointError) as error:
+        raise TensorError(f"{what} is {tensor}: {error}") from None
+
+
+def _bytes(what: str, tensor: TensorType, value: Any) -> Tensor:
+    if isinstance(value, _BYTES) or not isinstance(value, (np.ndarray, list, tuple)):
+        raise TensorError(f"{what} is {tensor}; {_came(value)} came: return a list")
+    came = value if isinstance(value, np.ndarray) else _objects(value)
+    if came.dtype.kind not in "OSU":
+        raise TensorError(f"{what} is {tensor}; an array of {came.dtype} came")
+    elements = came.ravel().tolist()
+    if came.dtype.kind == "O" and all(element.__class__ is bytes for element in elements):
+        return came
+    array = np.empty(len(elements), object)
+    for index, element in enumerate(elements):
+        if not isinstance(element, _BYTES):
+            raise TensorError(f"{what} is {tensor}; element {index} is {_came(element)}, neither bytes nor text")
+        array[index] = element.encode() if isinstance(element, str) else bytes(element)
+    return array.reshape(came.shape)
+
+
+def _objects(value: Sequence[Any]) -> Tensor:
+    """A list as an object array; only lists inside it are further dimensions."""
+    if value and all(isinstance(part, _BYTES) for part in value):
+        array = np.empty(len(value), object)
+        array[:] = value
+        return array
+    try:
+        return np.array(value, object)
+    except ValueError:
+        return np.array(None, object)
+
+
+def _came(value: object) -> str:
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
