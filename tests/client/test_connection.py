@@ -65,9 +65,11 @@ def test_silence_ends_with_the_time_limit(tmp_path: Path) -> None:
 
 
 def test_a_body_that_is_cut_off_is_no_body(tmp_path: Path) -> None:
-    with Answering({"GET /": Reply(chunks=(b"half",), length=8)}).on_unix(tmp_path / "s"):
-        with pytest.raises(Unreachable, match="IncompleteRead"):
-            unix_get(str(tmp_path / "s"), "/", 5)
+    with (
+        Answering({"GET /": Reply(chunks=(b"half",), length=8)}).on_unix(tmp_path / "s"),
+        pytest.raises(Unreachable, match="IncompleteRead"),
+    ):
+        unix_get(str(tmp_path / "s"), "/", 5)
 
 
 def test_a_body_over_the_limit_is_not_held(tmp_path: Path) -> None:

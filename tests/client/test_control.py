@@ -77,24 +77,30 @@ def test_without_a_socket_nothing_runs(tmp_path: Path) -> None:
 def test_a_wrong_file_brings_all_its_complaints(tmp_path: Path) -> None:
     complaints = (Complaint("longspan.yaml", 3, 1, "services", "is empty"), Complaint("longspan.yaml", 9, 2, "x", "y"))
     problem = Problem(title="invalid", status=422, detail="2", exit=2, complaints=complaints)
-    with Answering({"POST /v1/plan": told(problem, 422)}).on_unix(tmp_path / "control.sock"):
-        with pytest.raises(Invalid) as caught:
-            Control(tmp_path).plan()
+    with (
+        Answering({"POST /v1/plan": told(problem, 422)}).on_unix(tmp_path / "control.sock"),
+        pytest.raises(Invalid) as caught,
+    ):
+        Control(tmp_path).plan()
     assert (caught.value.complaints, caught.value.exit_code) == (complaints, 2)
 
 
 def test_a_refusal_keeps_its_exit_code_and_remedy(tmp_path: Path) -> None:
     problem = Problem(title="refused", status=409, detail="generation 3 is current", exit=4, remedy="Plan again")
-    with Answering({"POST /v1/apply": told(problem, 409)}).on_unix(tmp_path / "control.sock"):
-        with pytest.raises(Refused, match=r"generation 3 is current. Plan again") as caught:
-            Control(tmp_path).apply(ApplyOrder(author="me", on=2))
+    with (
+        Answering({"POST /v1/apply": told(problem, 409)}).on_unix(tmp_path / "control.sock"),
+        pytest.raises(Refused, match=r"generation 3 is current. Plan again") as caught,
+    ):
+        Control(tmp_path).apply(ApplyOrder(author="me", on=2))
     assert caught.value.exit_code == 4
 
 
 def test_an_answer_of_another_version_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with Answering({"GET /v1/status": whole(b'{"system": 1}')}).on_unix(tmp_path / "control.sock"):
-        with pytest.raises(LongspanError, match=r"not understood.*another version"):
-            Control(tmp_path).status()
+    with (
+        Answering({"GET /v1/status": whole(b'{"system": 1}')}).on_unix(tmp_path / "control.sock"),
+        pytest.raises(LongspanError, match=r"not understood.*another version"),
+    ):
+        Control(tmp_path).status()
 
 
 @given(body=st.binary(max_size=200) | st.sampled_from([b"{}", b"null", b"[]", b'{"title": 1}']))

@@ -42,9 +42,12 @@ def test_a_stream_comes_chunk_by_chunk() -> None:
 
 def test_a_stream_that_is_cut_off_is_an_error_and_not_an_end() -> None:
     reply = Reply(chunks=(b"half",), length=8)
-    with Answering({"POST /v1/services/talk": reply}).on_tcp() as url:
-        with Gateway(url).stream("talk", b"", media_type="text/plain") as stream, pytest.raises(Unreachable):
-            list(stream)
+    with (
+        Answering({"POST /v1/services/talk": reply}).on_tcp() as url,
+        Gateway(url).stream("talk", b"", media_type="text/plain") as stream,
+        pytest.raises(Unreachable),
+    ):
+        list(stream)
 
 
 def test_what_happens_to_the_reader_of_a_stream_is_its_own_affair() -> None:
@@ -61,9 +64,11 @@ def test_what_happens_to_the_reader_of_a_stream_is_its_own_affair() -> None:
 
 def test_an_inference_error_keeps_its_status_text_and_patience() -> None:
     refusal = whole(b'{"error": "the queue is full"}', 503, retry_after="2")
-    with Answering({"POST /v2/models/m/versions/2/infer": refusal}).on_tcp() as url:
-        with pytest.raises(RequestError) as caught:
-            Gateway(url).infer("m", {"inputs": []}, version="2")
+    with (
+        Answering({"POST /v2/models/m/versions/2/infer": refusal}).on_tcp() as url,
+        pytest.raises(RequestError) as caught,
+    ):
+        Gateway(url).infer("m", {"inputs": []}, version="2")
     error = caught.value
     assert (error.status, error.problem, error.retry_after_seconds) == (503, "the queue is full", 2)
 
