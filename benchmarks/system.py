@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -32,10 +32,14 @@ class CommandFailed(Exception):
 
 
 class System:
-    """The system of ``longspan.yaml`` in `folder`; its state stands beside it. Leaves nothing when closed."""
+    """The system of ``longspan.yaml`` in `folder`; its state stands beside it. Leaves nothing when closed.
 
-    def __init__(self, folder: Path) -> None:
+    `environment` is added to that of the commands, and so to that of all that they start.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.environment = {**os.environ, **(environment or {})}
         self.file = folder / "longspan.yaml"
         self.state = folder / ".longspan"
 
@@ -66,6 +70,7 @@ class System:
         done = subprocess.run(
             [COMMAND, *arguments],
             cwd=self.folder,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -117,7 +122,7 @@ class System:
 
     def processes(self) -> list[int]:
         """Every process that works in the state folder (their working directory), control and Envoy included."""
-        return [pid for pid in _pids() if _works_in(pid, self.state)]
+        return [pid for pid in _pids() if _works_in(pid, self.state.resolve())]
 
     def tails(self, lines: int = _TAIL_LINES) -> str:
         """The end of each log, for a failure that must be understood."""

@@ -1,0 +1,180 @@
+"""Nothing that is done to a running system fails a request: kills, a dead control, updates good and bad.
+
+Each test runs under the load that `services` names for the kind, by a client that never retries and
+judges every answer. Each is run for both kinds of service, with one replica and with two.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from benchmarks.system import kill
+from longspan.client.gateway import Gateway
+from longspan.client.load import Background
+from longspan.client.messages import Status
+from tests.journeys.services import DIES_OF_A_REQUEST, DIES_SOON, NEVER_READY, Service, Tiny
+
+CALM_SECONDS = 0.5
+BACK_WITHIN_SECONDS = 2.0
+
+
+@contextmanager
+def under_load(service: Service) -> Iterator[Background]:
+    """Load while the block does its worst; then no request may have failed."""
+    with Background(service.plan()) as load:
+        calm(load)
+        yield load
+        calm(load)
+    assert load.report.clean, f"{load.report}\n{service.system.tails()}"
+
+
+def calm(load: Background) -> None:
+    """Let some requests pass with nothing done to the system."""
+    until = load.seconds + CALM_SECONDS
+    while load.seconds < until:
+        time.sleep(0.02)
+
+
+def test_a_killed_replica_comes_back_and_fails_no_request(served: Service) -> None:
+    system = served.system
+    with under_load(served) as load:
+        victim = system.replicas(served.unit)[0]
+        kill(victim.pid)
+        load.mark("replica killed")
+        system.until("seen dead", lambda status: victim.pid not in _pids(status, served.unit))
+        system.until_ready()
+        load.mark("replica back")
+    restarted = next(one for one in system.replicas(served.unit) if one.slot == victim.slot)
+    assert restarted.restarts >= 1
+
+
+def test_a_killed_control_and_its_return_leave_the_replicas_as_they_were(served: Service) -> None:
+    system = served.system
+    with under_load(served) as load:
+        before = system.status()
+        kill(before.control.pid)
+        load.mark("control killed")
+        calm(load)
+        after = system.up()
+        load.mark("control back")
+    assert after.control.pid != before.control.pid
+    assert after.gateway.pid == before.gateway.pid
+    assert [unit.replicas for unit in after.units] == [unit.replicas for unit in before.units]
+
+
+def test_an_apply_changes_the_step_and_afterwards_only_the_new_one_answers(served: Service) -> None:
+    system, before = served.system, served.system.status()
+    with under_load(served) as load:
+        applied(served, load)
+        calm(load)
+        assert served.judge.seen == {served.version}
+    after = system.status()
+    assert after.generation == (before.generation or 0) + 1
+    assert after.failed is None
+    assert [system.ask("plan")[0] for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize("broken", ["never ready", "ready and then dead", "dead of each request"])
+def test_an_apply_that_breaks_goes_back_by_itself(served: Service, broken: str) -> None:
+    system, before = served.system, served.system.status()
+    bad = served.version + 100
+    match broken:
+        case "never ready":
+            served.write(bad, at_start=NEVER_READY)
+        case "ready and then dead":
+            served.write(bad, at_start=DIES_SOON)
+        case _:
+            served.write(bad, at_call=DIES_OF_A_REQUEST)
+    with under_load(served) as load:
+        served.judge.expect(served.version, bad)
+        code, text = system.ask("apply")
+        load.mark("apply has failed")
+        served.judge.expect(served.version)
+        calm(load)
+    served.write(served.version)
+    assert code == 1, text
+    after = system.status()
+    assert after.generation == before.generation
+    assert after.failed is not None
+    assert after.failed.reason
+    told = f"generation {after.failed.generation} failed: {after.failed.reason}"
+    assert "".join(told.split()) in "".join(text.split())
+
+
+def test_a_rollback_brings_the_last_version_back(served: Service) -> None:
+    system, old = served.system, served.version
+    with under_load(served) as load:
+        applied(served, load)
+        served.judge.expect(old, served.version)
+        system.run("rollback")
+        load.mark("rolled back")
+        served.version = old
+        served.judge.expect(old)
+        calm(load)
+        assert served.judge.seen == {old}
+    assert system.ask("plan")[0] == 3
+    served.write(old)
+
+
+def test_a_killed_gateway_is_back_within_two_seconds(
+    served: Service, record_property: Callable[[str, object], None]
+) -> None:
+    system, envoy = served.system, served.system.status().gateway.pid
+    with Background(served.plan()) as load:
+        calm(load)
+        kill(envoy)
+        killed = load.seconds
+        load.mark("gateway killed")
+        system.until("back with another pid", lambda status: status.gateway.pid not in (None, envoy))
+        while load.seconds < killed + BACK_WITHIN_SECONDS + 1:
+            time.sleep(0.02)
+    report = load.report
+    record_property("failed while the gateway was away", report.failed)
+    print(f"{report.failed} of {report.due} requests failed while the gateway was away: {report}")
+    assert {reason.text.partition(" in the middle")[0] for reason in report.reasons} <= {
+        "connection refused",
+        "connection reset",
+        "connection closed",
+    }
+    assert report.window(killed + BACK_WITHIN_SECONDS, load.report.seconds).failed == 0, report
+
+
+def applied(served: Service, load: Background) -> None:
+    """Write the next version, apply it, and expect nothing else afterwards."""
+    old, served.version = served.version, served.version + 1
+    served.write(served.version)
+    served.judge.expect(old, served.version)
+    served.system.run("apply")
+    load.mark(f"version {served.version} applied")
+    served.judge.expect(served.version)
+
+
+def test_a_request_that_is_under_way_when_control_dies_is_answered_after_its_return(served: Service) -> None:
+    if not isinstance(served, Tiny):
+        pytest.skip("only the tiny system has a service that waits for as long as one likes")
+    system = served.system
+    sign, begun = (system.folder / name for name in ("go-on", "go-on.begun"))
+    for path in (sign, begun):
+        path.unlink(missing_ok=True)
+    gateway, answers = Gateway(system.status().url), list[bytes]()
+    asking = threading.Thread(
+        target=lambda: answers.append(gateway.send("patient", str(sign).encode(), media_type="text/plain").body)
+    )
+    asking.start()
+    system.until("being worked for", lambda _: begun.exists())
+    control = system.status().control.pid
+    kill(control)
+    assert system.up().control.pid != control
+    assert asking.is_alive()
+    sign.touch()
+    asking.join(20)
+    assert answers == [b"there"]
+
+
+def _pids(status: Status, unit: str) -> set[int | None]:
+    return {one.pid for each in status.units if each.name == unit for one in each.replicas}
