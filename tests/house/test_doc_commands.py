@@ -87,9 +87,6 @@ def test_the_commands_of_the_page_do_what_it_says(page: Path, tmp_path: Path) ->
 
 
 def test_every_file_that_a_page_links_is_there() -> None:
-    broken = []
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
-            if not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)}: {target}")
-    assert not broken
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    links = [(page, to) for page in pages for to in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())]
+    assert not [f"{page.relative_to(ROOT)}: {to}" for page, to in links if not (page.parent / to).exists()]
