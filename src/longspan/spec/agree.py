@@ -23,7 +23,7 @@ def findings(data: Any) -> Iterator[Finding]:
     if not isinstance(data, dict):
         return
     models, services = _mapping(data, "models"), _mapping(data, "services")
-    if not models and not services and not data.get("models") and not data.get("services"):
+    if not any(key in data and data[key] != {} for key in ("models", "services")):
         remedy = 'Add services: {hello: {steps: {greet: {run: "steps:greet"}}}}, or models.'
         yield Finding((), "has neither services nor models, so nothing would run", remedy)
     for name in services:

@@ -144,9 +144,9 @@ class _Walk:
             self._find((*self.path, "steps", step), problem, "Make the two the same.")
 
     def _ambiguous(self, step: str, name: str, taken: TensorType, scopes: list[str]) -> None:
-        givers = joined([scope or "the request" for scope in scopes])
+        givers = joined([f"step {scope}" if scope else "the request" for scope in scopes])
         remedy = "Give one of them another name; a function names its outputs by returning a TypedDict."
-        self._find((*self.path, "steps", step), f"takes {name} {taken}, which comes from {givers}", remedy)
+        self._find((*self.path, "steps", step), f"takes {name} {taken}, given by {givers}", remedy)
 
     def _missing(self, step: str, name: str, taken: TensorType, before: list[str]) -> None:
         there = set(self.inputs or {})
@@ -164,7 +164,7 @@ class _Walk:
         elif later:
             remedy = f"{later[0]} gives it: put that step before {step}."
         else:
-            remedy = f"{did_you_mean(name, there)} What a request brings besides stands under inputs: of the service."
+            remedy = f"{did_you_mean(name, there)} If the request brings it, list it under inputs: of the service."
         self._find((*self.path, "steps", step), problem, remedy)
 
     def _streams_last(self, name: str, signature: Signature) -> None:

@@ -47,9 +47,10 @@ def load_text(text: str | bytes, file: str) -> Loaded:
         system = System.model_validate(tree.data)
     except ValidationError as error:
         # What is empty or holds a secret has been told once; that it is no number either helps nobody.
-        told = {finding.path for finding in found if not finding.of_key}
-        found += [f for f in words.findings(error, tree.data, System) if f.path not in told]
-    complaints = (*tree.complaints, *tree.places.complaints(found))
+        told = {(finding.path, finding.of_key) for finding in found}
+        found += [f for f in words.findings(error, tree.data, System) if (f.path, f.of_key) not in told]
+    known = {complaint.at for complaint in tree.complaints}
+    complaints = (*tree.complaints, *(c for c in tree.places.complaints(found) if not c.at or c.at not in known))
     if system is None or complaints:
         raise Invalid(complaints)
     return Loaded(system, file, tree.places)

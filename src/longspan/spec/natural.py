@@ -30,7 +30,7 @@ def answers(
     if streams and service.answers is None:
         remedy = 'Add accepts: {"*/*": STEP.INPUT} and answers: {text/event-stream: STEP.OUTPUT}.'
         at = (*path, "steps", last, "run")
-        findings.append(Finding(at, "streams, which only natural content can", remedy))
+        findings.append(Finding(at, "streams, so it can only be called by natural content", remedy))
     found = {}
     for media, reference in (service.answers or {}).items():
         at = (*path, "answers", media)

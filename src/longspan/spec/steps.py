@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from longspan.spec.section import Section
-from longspan.spec.values import Callable_, Name, Tensor, TensorName
+from longspan.spec.values import Name, Target, Tensor, TensorName
 
 TensorTypes = Annotated[dict[TensorName, Tensor], Field(min_length=1, max_length=64)]
 """Name -> type, such as ``{content: "BYTES[1]"}``."""
@@ -20,7 +20,7 @@ class Step(Section):
 
     model: Name | None = None
     """A name under ``models:``."""
-    run: Callable_ | None = None
+    run: Target | None = None
     """``module:function`` (sync, async, or an async iterator that streams) or ``module:Class`` beside the file."""
     settings: Annotated[dict[str, Any] | None, Field(alias="with")] = None
     """Given once, at start, to the class named by ``run:``. Only here a value may be a secret: ``${env:NAME}``."""

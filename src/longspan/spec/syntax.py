@@ -23,6 +23,7 @@ class _Rule(NamedTuple):
 
 
 _QUOTE = "Put the whole value in quotes."
+_OUT = "Take it out, or put the whole value in quotes."
 _RULES = (
     _Rule(r"found character '\\t'", "has a tab where the line is indented", "Indent with spaces; YAML takes no tabs."),
     _Rule(r"found character (\S+) that cannot start", "has {0} at the beginning of a value", _QUOTE),
@@ -55,12 +56,12 @@ _RULES = (
     ),
     _Rule(r"expected <block end>, but found '-'", "is a list item among keys", "Indent it under its key."),
     _Rule(r"expected <block end>, but found '\?'", "is a key among list items", "Indent it under its item."),
-    _Rule(r"expected <block end>", "has text after a value that had ended", _QUOTE),
+    _Rule(r"expected <block end>", "has text after a value that had ended", _OUT),
     _Rule(r"scanning an alias", "has a * at the beginning of a value", 'Text that begins with * needs quotes: "*/*".'),
     _Rule(r"scanning an anchor", "has an & at the beginning of a value", "Text that begins with & needs quotes."),
     _Rule(r"a tag|tag handle", "has a ! at the beginning of a value", "Text that begins with ! needs quotes."),
     _Rule(r"block scalar", "has more after | or > than a block of text can have", "Begin the text on the next line."),
-    _Rule(r"expected the node content, but found '(.)'", "has {0} where a value is wanted", _QUOTE),
+    _Rule(r"expected the node content, but found '(.)'", "has {0} where a value is wanted", _OUT),
     _Rule(r"directive|YAML document", "begins with a directive", "Take out the lines that begin with %."),
     _Rule(r"<document start>|document end", "goes on after its end", "Take out what follows, or a bracket too many."),
 )

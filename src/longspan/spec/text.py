@@ -50,6 +50,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _INT64 = range(-(1 << 63), 1 << 63)
 
+_DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*%")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -71,6 +72,10 @@ def read(text: str | bytes, file: str) -> Tree:
     """
     text = _characters(text, file)
     composer = _Composer(file, _events(text, file))
+    if directive := _DIRECTIVE.match(text):
+        line, column = _position(directive[0][:-1])
+        remedy = "Take out the lines that begin with %."
+        composer.complaints.append(Complaint(file, line, column, "", "begins with a directive", remedy))
     root = composer.document()
     places: dict[Path, Place] = {}
     data = _unfold(root, (), (root.line, root.column), places)
@@ -85,19 +90,21 @@ def _characters(text: str | bytes, file: str) -> str:
     if len(text) > SIZE_LIMIT:
         problem = f"is {format_size(len(text))}, over the limit of {format_size(SIZE_LIMIT)}"
         raise Invalid((Complaint(file, 0, 0, "", problem, "Take out what is no configuration."),))
-    if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line, column = _position(text[: error.start].decode("utf-8"))
-            remedy = "Save the file as UTF-8."
-            raise Invalid((Complaint(file, line, column, "", "is not UTF-8 text here", remedy),)) from None
-    text = text.removeprefix("\ufeff")
-    if wrong := _UNPRINTABLE.search(text):
-        line, column = _position(text[: wrong.start()])
+    decoded = (text if isinstance(text, str) else _decoded(text, file)).removeprefix("\ufeff")
+    if wrong := _UNPRINTABLE.search(decoded):
+        line, column = _position(decoded[: wrong.start()])
         problem = f"has the character U+{ord(wrong[0]):04X}, which no YAML file may hold"
         raise Invalid((Complaint(file, line, column, "", problem, "Take it out."),))
-    return text
+    return decoded
+
+
+def _decoded(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = _position(data[: error.start].decode("utf-8"))
+        complaint = Complaint(file, line, column, "", "is not UTF-8 text here", "Save the file as UTF-8.")
+        raise Invalid((complaint,)) from None
 
 
 def _position(before: str) -> tuple[int, int]:
@@ -151,8 +158,6 @@ class _Composer:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
                     raise self._stop(event, (), "holds a second document", "Keep one; each system has its own file.")
-                if event.tags or event.version:
-                    self._complain(event, (), "begins with a directive", "Take out the lines that begin with %.")
                 root = self._node(next(self.events), (), 1)
         if root is None or (root.text == "" and root.value is None):
             remedy = "`longspan init` writes a working one in an empty folder."

@@ -66,7 +66,7 @@ def duration(least: str, most: str) -> Form:
     def read(value: Any) -> timedelta:
         found: timedelta = _measure(value, parse_duration, "a duration such as 250ms, 10s or 5m")
         if not low <= found <= high:
-            raise refused(f"is {format_duration(found)}; it lies between {least} and {most}")
+            raise refused(f"is {format_duration(found)}, outside {least} to {most}")
         return found
 
     pattern = r"^[0-9]{1,15}(\.[0-9]{1,6})? ?(us|ms|s|m|h|d)$"
@@ -80,7 +80,7 @@ def size(least: str, most: str) -> Form:
     def read(value: Any) -> int:
         found: int = _measure(value, parse_size, "a size such as 512KiB or 64MiB")
         if not low <= found <= high:
-            raise refused(f"is {format_size(found)}; it lies between {least} and {most}")
+            raise refused(f"is {format_size(found)}, outside {least} to {most}")
         return found
 
     pattern = r"^[0-9]{1,15}(\.[0-9]{1,6})? ?(B|KiB|MiB|GiB|TiB)$"
@@ -147,7 +147,7 @@ Reference = Annotated[
 ]
 """``step.name``, or a bare name of the service's own."""
 
-Callable_ = Annotated[
+Target = Annotated[
     str,
     text(
         r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*",

@@ -33,7 +33,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     names = sorted(candidates)
     if guess := closest(name, names):
         return f"Did you mean {guess}?"
-    return f"There is {joined(names)}." if names else "There is none."
+    return f"There {'is' if len(names) == 1 else 'are'} {joined(names)}." if names else "There is none."
 
 
 def joined(names: Iterable[str], last: str = "and") -> str:
