@@ -15,9 +15,9 @@ from magika import Magika
 
 from benchmarks import tiny
 from benchmarks.files import real_files
+from benchmarks.judge import Judge
 from benchmarks.system import System, copy_example
 from longspan.client.load import Plan, Request
-from tests.journeys.judge import Judge
 
 BIG = 2_000_000
 SETTLE = "1s"
