@@ -1,0 +1,226 @@
+"""One service or model that answers: from a body to its values, from its values to an answer, and the counting.
+
+Answers are OIP inference or natural content; streams are natural content only. Whatever is wrong becomes an OIP
+error with its status. The counters stand in the load page (`longspan.wire.load`), as plain integers.
+"""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import Any
+
+from longspan.base.errors import RequestError
+from longspan.base.signatures import TensorType
+from longspan.serving import admission, logs
+from longspan.serving.exchange import Exchange
+from longspan.serving.runner import Lane
+from longspan.wire import http1, natural, oip
+from longspan.wire.load import (
+    BYTES_IN,
+    BYTES_OUT,
+    CANCELLED,
+    DURATION,
+    DURATION_SUM,
+    OTHER_STATUS,
+    REFUSED,
+    STATUS_SLOT,
+    TIMEOUTS,
+    bucket,
+)
+from longspan.wire.orders import Limits
+
+CLIENT_GONE = 499
+"""Counted, never sent: the client went before its answer."""
+
+_JSON = b"application/json"
+_BINARY = oip.CONTENT_BINARY.encode()
+_OK = STATUS_SLOT[200]
+
+
+class Endpoint:
+    """What is called by one name. `lane` is set by whoever assembles the worker, before the first request."""
+
+    lane: Lane
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        *,
+        inputs: dict[str, TensorType],
+        outputs: dict[str, tuple[str, TensorType]],
+        negotiator: natural.Negotiator | None,
+        streams: bool,
+        limits: Limits,
+        slots: memoryview[int],
+        at: int,
+    ) -> None:
+        """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content."""
+        self.name, self.version, self.inputs, self.limits = name, version, inputs, limits
+        self.output_types = {output: kind for output, (_, kind) in outputs.items()}
+        self.streams = streams
+        self._keys = {output: key for output, (key, _) in outputs.items()}
+        self._negotiator = negotiator
+        self._codec = oip.InferCodec(name, version, inputs, self.output_types)
+        self._slots, self._at = slots, at
+        self._time_limit = int(limits.time_seconds * admission.SECOND)
+
+    # In ----------------------------------------------------------------------------------------------------
+
+    def infer(self, exchange: Exchange) -> None:
+        """An OIP inference request is whole."""
+        exchange.endpoint = self
+        self._slots[self._at + BYTES_IN] += len(exchange.body)
+        try:
+            length = exchange.fields.get(oip.HEADER_LENGTH)
+            request = self._codec.decode(exchange.body, None if length is None else _number(length))
+            exchange.request, exchange.values = request, request.inputs
+            exchange.rows, exchange.alike = request.rows, request.alike
+            self.lane.take(exchange)
+        except RequestError as error:
+            self.fail(exchange, error)
+
+    def stream_instead(self, exchange: Exchange) -> None:
+        """OIP inference has one answer; this service gives many."""
+        exchange.endpoint = self
+        self.fail(exchange, RequestError(400, f"{self.name!r} streams its answer: POST to /v1/services/{self.name}"))
+
+    @property
+    def takes_content(self) -> bool:
+        """Has it an address for natural content?"""
+        return self._negotiator is not None
+
+    def natural(self, exchange: Exchange) -> None:
+        """A body of natural content is whole."""
+        exchange.endpoint = self
+        self._slots[self._at + BYTES_IN] += len(exchange.body)
+        fields, negotiator = exchange.fields, self._negotiator
+        assert negotiator is not None, "only services that accept natural content have the route"
+        try:
+            if self.streams and not exchange.connection.speaks_chunks:
+                raise RequestError(505, "a stream needs HTTP/1.1")
+            exchange.media, exchange.output = negotiator.answer_for(_text(fields.get("accept")))
+            name = negotiator.input_for(_text(fields.get("content-type")))
+            exchange.values = {name: natural.to_tensor(exchange.body, self.inputs[name])}
+            exchange.rows, exchange.alike = 1, ()
+            self.lane.take(exchange)
+        except RequestError as error:
+            self.fail(exchange, error)
+
+    # Out ---------------------------------------------------------------------------------------------------
+
+    def finish(self, exchange: Exchange) -> None:
+        """Its steps have run, or one of them has failed."""
+        error = exchange.error
+        if error is None:
+            try:
+                answer = self._encode(exchange)
+            except RequestError as failed:
+                self.fail(exchange, failed)
+                return
+            slots, at = self._slots, self._at
+            took = monotonic_ns() - exchange.started
+            slots[at + _OK] += 1
+            slots[at + BYTES_OUT] += len(answer)
+            slots[at + DURATION + bucket(took)] += 1
+            slots[at + DURATION_SUM] += took
+            exchange.connection.answer(exchange, answer)
+            return
+        if isinstance(error, RequestError):
+            if error.status >= 500:
+                logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
+            self.fail(exchange, error)
+            return
+        logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
+        what = f"step {exchange.failed_at!r} failed: {type(error).__name__}" if exchange.failed_at else "failed"
+        self.fail(exchange, RequestError(500, f"{what} (the log of {self.name!r} says more)"))
+
+    def _encode(self, exchange: Exchange) -> bytes:
+        values, request = exchange.values, exchange.request
+        keep = exchange.connection.keeps(exchange)
+        if request is None:
+            kind = self.output_types[exchange.output]
+            body = natural.from_tensor(values[self._keys[exchange.output]], kind, exchange.media)
+            return http1.response(200, exchange.media.encode(), body, keep_alive=keep)
+        keys = self._keys
+        encoded = self._codec.encode(request, {output: values[keys[output]] for output in request.asked})
+        if encoded.header_length is None:
+            return http1.response(200, _JSON, encoded.body, keep_alive=keep)
+        length = http1.header(oip.HEADER_LENGTH.encode(), b"%d" % encoded.header_length)
+        return http1.response(200, _BINARY, encoded.body, keep_alive=keep, extra=length)
+
+    def fail(self, exchange: Exchange, error: RequestError) -> None:
+        """Answer with the error; after the first byte of a stream, say it as the media type can, and cut."""
+        slots, at = self._slots, self._at
+        if error.status == 503:
+            slots[at + REFUSED] += 1
+        if error.status == 504:
+            slots[at + TIMEOUTS] += 1
+        if exchange.begun:
+            self._count(exchange, error.status)
+            exchange.connection.cut(exchange, http1.stream_chunk(natural.error_chunk(error.problem, exchange.media)))
+            return
+        answer = refusal(error, keep_alive=exchange.connection.keeps(exchange))
+        slots[at + BYTES_OUT] += len(answer)
+        self._count(exchange, error.status)
+        exchange.connection.answer(exchange, answer)
+
+    def gone(self, exchange: Exchange) -> None:
+        """The client has left: what waits is not run, what runs is thrown away."""
+        exchange.done = True
+        self.lane.drop(exchange)
+        self._slots[self._at + CANCELLED] += 1
+        self._count(exchange, CLIENT_GONE)
+
+    def sweep(self, now: int) -> bool:
+        """Answer 504 to what has taken too long. True when something still waits or runs."""
+        for exchange in self.lane.late(now - self._time_limit):
+            self.fail(exchange, admission.late(self.name, self.limits.time_seconds))
+        return self.lane.busy()
+
+    def _count(self, exchange: Exchange, status: int) -> None:
+        slots, at = self._slots, self._at
+        took = monotonic_ns() - exchange.started
+        slots[at + STATUS_SLOT.get(status, OTHER_STATUS)] += 1
+        slots[at + DURATION + bucket(took)] += 1
+        slots[at + DURATION_SUM] += took
+
+    # Streams -----------------------------------------------------------------------------------------------
+
+    async def open(self, exchange: Exchange) -> None:
+        connection = exchange.connection
+        await connection.turn(exchange)
+        exchange.begun = True
+        head = http1.stream_head(200, exchange.media.encode(), keep_alive=connection.keeps(exchange))
+        connection.push(head)
+
+    async def send(self, exchange: Exchange, value: dict[str, Any]) -> None:
+        output = exchange.output
+        # A step names its outputs itself; a stream's only step is the one that the service's outputs come from.
+        array = value[self._keys[output].rpartition(".")[2]]
+        data = natural.chunk(natural.from_tensor(array, self.output_types[output], exchange.media), exchange.media)
+        self._slots[self._at + BYTES_OUT] += len(data)
+        connection = exchange.connection
+        connection.push(http1.stream_chunk(data))
+        await connection.drained()
+
+    def end(self, exchange: Exchange) -> None:
+        self._count(exchange, 200)
+        exchange.connection.answer(exchange, http1.LAST_CHUNK)
+
+
+def refusal(error: RequestError, *, keep_alive: bool, extra: bytes = b"") -> bytes:
+    """The whole answer that says so."""
+    if error.retry_after_seconds is not None:
+        extra += http1.header(b"retry-after", b"%d" % error.retry_after_seconds)
+    return http1.response(error.status, _JSON, oip.error_body(error.problem), keep_alive=keep_alive, extra=extra)
+
+
+def _number(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 18:
+        raise RequestError(400, f"{oip.HEADER_LENGTH} is {text[:40]!r}, expected a number of bytes")
+    return int(text)
+
+
+def _text(field: bytes | None) -> str | None:
+    return None if field is None else field.decode("latin-1")

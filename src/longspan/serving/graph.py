@@ -1,0 +1,194 @@
+"""How do the steps of a chain run, for one request or for several at once?
+
+Pure: values, counters and a clock come from the caller. Steps are plain calls, in the order of the file. A step
+whose inputs and outputs all have `batch` first, and which may run twice without harm, runs once for all requests
+that are alike; any other runs once per request. Whatever fails in one request fails that one only: a shared run
+that fails is done again for each alone.
+
+Values stand in a dict per request: a service input under its name, a step's output under ``step.output``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import numpy as np
+
+from longspan.base.errors import RequestError
+from longspan.base.signatures import TensorType
+from longspan.serving.batching import cut
+from longspan.serving.runtimes import Runnable, request_id
+from longspan.wire.load import STEP_BATCHES, STEP_COUNT, STEP_ERRORS, STEP_NANOSECONDS, STEP_ROWS
+from longspan.wire.tensors import Tensor, TensorError, bind
+
+Clock = Callable[[], int]
+"""Nanoseconds, never going back."""
+
+step_name: ContextVar[str] = ContextVar("longspan_step_name", default="")
+"""Name of the Python step that is running, for its log records."""
+
+
+class Case(Protocol):
+    """One request, as far as its steps are concerned."""
+
+    values: dict[str, Tensor]
+    error: BaseException | None
+    """Set when a step failed; no later step runs then. A `RequestError` is meant for the client as it is."""
+    failed_at: str
+    """Name of that step."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def request_id(self) -> str: ...
+
+
+class Step:
+    """One step, prepared: what it calls, where its inputs come from, where its outputs go."""
+
+    __slots__ = (
+        "at", "batched", "call", "checks", "clients", "function", "inputs", "name", "outputs", "own", "rows_limit"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        runnable: Runnable,
+        inputs: dict[str, str],
+        outputs: Sequence[str],
+        *,
+        own: bool,
+        repeatable: bool,
+        at: int,
+    ) -> None:
+        """`inputs`: input -> where it comes from. `outputs`: names that others use. `own`: a Python step.
+
+        `at` is the step's first slot in the load page. `rows_limit` stays 1 until a measured curve allows more.
+        """
+        self.name, self.function, self.call, self.own, self.at = name, runnable.function, runnable.call, own, at
+        self.inputs = tuple(inputs.items())
+        self.outputs = tuple((output, f"{name}.{output}") for output in outputs)
+        self.batched = repeatable and runnable.call == "sync" and runnable.signature.batched
+        self.rows_limit = 1
+        self.checks = _shared_dimensions(runnable.signature.inputs, inputs)
+        self.clients = not any("." in source for source in inputs.values())
+        """Do all inputs come straight from the client? Then a wrong shape is the client's."""
+
+    def given(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The step's inputs. Raises `RequestError` when dimensions of one name have different sizes."""
+        if self.checks:
+            sizes: dict[str, int] = {}
+            try:
+                for name, source, tensor in self.checks:
+                    bind(name, tensor, values[source].shape, sizes)
+            except TensorError as error:
+                raise RequestError(400 if self.clients else 500, f"step {self.name!r}: {error}") from error
+        return {name: values[source] for name, source in self.inputs}
+
+
+def _shared_dimensions(types: dict[str, TensorType], inputs: dict[str, str]) -> tuple[tuple[str, str, TensorType], ...]:
+    """Those inputs that have a named dimension in common: only they can disagree."""
+    holders: dict[str, set[str]] = {}
+    for name, tensor in types.items():
+        for dimension in tensor.shape:
+            if isinstance(dimension, str):
+                holders.setdefault(dimension, set()).add(name)
+    shared = {name for names in holders.values() if len(names) > 1 for name in names}
+    return tuple((name, inputs[name], tensor) for name, tensor in types.items() if name in shared and name in inputs)
+
+
+def run(steps: Sequence[Step], cases: Sequence[Case], slots: memoryview[int], clock: Clock) -> None:
+    """Take `cases` through `steps`. Afterwards each holds its values or its `error`; nothing is raised."""
+    for step in steps:
+        if len(cases) == 1 or not step.batched:
+            for case in cases:
+                _alone(step, case, slots, clock)
+        else:
+            _together(step, cases, slots, clock)
+        for case in cases:
+            if case.error is not None:
+                cases = [one for one in cases if one.error is None]
+                break
+        if not cases:
+            return
+
+
+def enter(step: Step, case: Case) -> None:
+    """Say in context variables for whom and in what step code of the user runs."""
+    request_id.set(case.request_id)
+    step_name.set(step.name)
+
+
+def _alone(step: Step, case: Case, slots: memoryview[int], clock: Clock) -> None:
+    at, values = step.at, case.values
+    begun = clock()
+    try:
+        if step.own:
+            enter(step, case)
+        result = step.function(step.given(values))
+        for output, key in step.outputs:
+            values[key] = result[output]
+    except Exception as error:  # noqa: BLE001 - code of the user; whatever it raises fails this request alone
+        case.error, case.failed_at = error, step.name
+        slots[at + STEP_ERRORS] += 1
+    slots[at + STEP_NANOSECONDS] += clock() - begun
+    slots[at + STEP_COUNT] += 1
+    slots[at + STEP_ROWS] += case.rows
+    slots[at + STEP_BATCHES] += 1
+
+
+class _Part:
+    """A case at the door of a batched step."""
+
+    __slots__ = ("alike", "case", "given", "rows")
+
+    def __init__(self, case: Case, given: dict[str, Tensor]) -> None:
+        self.case, self.given = case, given
+        arrays = tuple(given.values())
+        self.rows: int = arrays[0].shape[0]
+        self.alike = tuple([(array.dtype, array.shape[1:]) for array in arrays])
+
+
+def _together(step: Step, cases: Sequence[Case], slots: memoryview[int], clock: Clock) -> None:
+    waiting: list[_Part] = []
+    for case in cases:
+        try:
+            waiting.append(_Part(case, step.given(case.values)))
+        except RequestError as error:
+            case.error, case.failed_at = error, step.name
+            slots[step.at + STEP_ERRORS] += 1
+    while waiting:
+        group, waiting = cut(waiting, step.rows_limit)
+        if len(group) == 1 or not _shared_run(step, group, slots, clock):
+            for part in group:
+                _alone(step, part.case, slots, clock)
+
+
+def _shared_run(step: Step, group: Sequence[_Part], slots: memoryview[int], clock: Clock) -> bool:
+    """One run for all of `group`; False, and nothing changed, when it failed and each must run alone."""
+    at = step.at
+    begun = clock()
+    rows = sum([part.rows for part in group])
+    try:
+        if step.own:
+            enter(step, group[0].case)
+        given = {name: np.concatenate([part.given[name] for part in group]) for name, _ in step.inputs}
+        result: dict[str, Any] = step.function(given)
+        # A step that says `batch` and gives another number of rows would give a caller another's answer.
+        if any(result[output].shape[0] != rows for output, _ in step.outputs):
+            return False
+    except Exception:  # noqa: BLE001 - told by the request that fails again when it runs alone
+        return False
+    first = 0
+    for part in group:
+        values, last = part.case.values, first + part.rows
+        for output, key in step.outputs:
+            values[key] = result[output][first:last]
+        first = last
+    slots[at + STEP_NANOSECONDS] += clock() - begun
+    slots[at + STEP_COUNT] += len(group)
+    slots[at + STEP_ROWS] += rows
+    slots[at + STEP_BATCHES] += 1
+    return True

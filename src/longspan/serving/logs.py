@@ -1,0 +1,74 @@
+"""What a worker writes: JSON lines on its standard error, which control has opened as the replica's log file.
+
+``{"at": ..., "level": ..., "request": ..., "step": ..., "message": ...}``: the worker's own events, tracebacks of
+steps, and whatever step code sends to `logging`. What it prints passes through as it is. At most `MOST` records a
+second are written; how many were left out stands in the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from time import monotonic
+
+from longspan.serving.graph import step_name
+from longspan.serving.runtimes import request_id
+
+MOST = 200
+"""Records a second. A service that fails at each of thousands of requests must not fill the disk with one error."""
+
+
+class _Flow:
+    """How many records this second has seen, and how many were left out."""
+
+    second = 0.0
+    written = 0
+    dropped = 0
+
+
+def event(level: str, message: str, *, request: str = "", step: str = "") -> None:
+    """Write one record. `level`: ``info``, ``warning``, ``error``. Never raises: a full disk must not stop serving."""
+    now = monotonic()
+    if now - _Flow.second >= 1.0:
+        _Flow.second, _Flow.written = now, 0
+    if _Flow.written >= MOST:
+        _Flow.dropped += 1
+        return
+    _Flow.written += 1
+    record: dict[str, object] = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": level}
+    if request:
+        record["request"] = request
+    if step:
+        record["step"] = step
+    record["message"] = message
+    if _Flow.dropped:
+        record["dropped"], _Flow.dropped = _Flow.dropped, 0
+    try:
+        sys.stderr.write(json.dumps(record, ensure_ascii=False) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _Flow.dropped += 1
+
+
+def failure(error: BaseException, *, request: str, step: str) -> None:
+    """A step raised: its traceback, from the frame of the step on, under the request's id."""
+    cause = error.__cause__ or error
+    event("error", "".join(traceback.format_exception(cause)).rstrip(), request=request, step=step)
+
+
+class Records(logging.Handler):
+    """`logging` of step code and libraries, as records with the request and the step that were running."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = self.format(record)
+        event(record.levelname.lower(), message, request=request_id.get(), step=step_name.get())
+
+
+def install() -> None:
+    """Lines leave at once; `logging` from level info on becomes records."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    logging.basicConfig(level=logging.INFO, handlers=[Records()], format="%(message)s", force=True)

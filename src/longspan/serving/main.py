@@ -1,0 +1,142 @@
+"""From orders to exit: hold the slot, load, warm up, listen, serve, drain.
+
+Everything before `publish` may fail and then exits 1 with one message: the slot's socket has not changed, so
+nobody was promised anything. SIGTERM drains and exits 0; a second one, or SIGINT, exits at once. SIGHUP is
+ignored, and a parent that dies is no reason to go: control comes back and adopts its workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import gc
+import os
+import signal
+import sys
+from time import monotonic_ns
+
+import msgspec
+import uvloop
+
+from longspan import __version__
+from longspan.base.errors import LongspanError
+from longspan.serving import assemble, logs, routes, slot
+from longspan.serving.admission import Budget, Door
+from longspan.serving.protocol import Connection
+from longspan.serving.worker import Worker, patience
+from longspan.wire.load import READY
+from longspan.wire.orders import Identity, Orders, decode_orders
+
+LEAST_BUDGET = 256 << 20
+LARGEST_BODIES = 4
+"""Memory for bodies being received or worked for: this many of the largest, and at least `LEAST_BUDGET`."""
+MOST_SECRETS = 1 << 20
+
+
+def run(orders_path: str, secrets: int | None) -> int:
+    """Be the worker that `orders_path` describes. `secrets`: descriptor of their JSON object. Returns the exit code."""
+    os.umask(0o077)
+    faulthandler.enable()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    logs.install()
+    loop = uvloop.new_event_loop()
+    try:
+        values = _read_secrets(secrets)
+        orders = _read_orders(orders_path)
+        loop.run_until_complete(_serve(orders, values))
+    except LongspanError as error:
+        logs.event("error", str(error))
+        return 1
+    finally:
+        sys.stdout.flush()
+    return 0
+
+
+async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
+    slot.take(orders.lock)
+    if orders.code_path:
+        sys.path.insert(0, orders.code_path)
+    work = orders.work
+    services = [service.limits for service in work.services]
+    largest = max(limits.body_bytes for limits in (work.limits, *services))
+    door, budget = Door(), Budget(max(LEAST_BUDGET, LARGEST_BODIES * largest))
+    page = assemble.page(orders)
+    worker = Worker(door, budget, page)
+    loaded = assemble.load(orders, secrets)
+    made = assemble.endpoints(work, loaded, page, worker.workshop)
+    worker.endpoints = [endpoint for endpoint, _ in made]
+    worker.routes = routes.build(made, door, _identity(orders))
+    gc.collect()
+    gc.freeze()  # what has been loaded stays; the collector need not look at it again
+
+    listening = slot.Listening(orders.socket)
+    server = await worker.loop.create_unix_server(lambda: Connection(worker), sock=listening.socket)
+    told = asyncio.Event()
+    _obey(worker, listening, told)
+    listening.publish()
+    worker.tick()
+    logs.event("info", f"{work.unit} slot {orders.slot} is ready: generation {orders.generation}, pid {os.getpid()}")
+
+    await told.wait()
+    page.slots[page.process + READY] = 0
+    logs.event("info", "draining")
+    await worker.leave(listening, server)
+    logs.event("info", "drained")
+    if not worker.thread.close(patience_seconds=0.1):
+        # A step that never returns; only the end of the process ends it.
+        logs.event("warning", "a step still runs; leaving without it")
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _obey(worker: Worker, listening: slot.Listening, told: asyncio.Event) -> None:
+    """What signals do."""
+
+    def leave() -> None:
+        if worker.door.draining:
+            at_once(signal.SIGTERM)
+        worker.door.drain(monotonic_ns(), patience(worker.endpoints))
+        told.set()
+
+    def at_once(number: int) -> None:
+        listening.withdraw()
+        sys.stdout.flush()
+        os._exit(128 + number)
+
+    worker.loop.add_signal_handler(signal.SIGTERM, leave)
+    worker.loop.add_signal_handler(signal.SIGINT, at_once, signal.SIGINT)
+
+
+def _identity(orders: Orders) -> Identity:
+    return Identity(
+        replica=orders.replica,
+        unit=orders.work.unit,
+        generation=orders.generation,
+        digest=orders.digest,
+        build=__version__,
+        pid=os.getpid(),
+        state="ready",
+    )
+
+
+def _read_orders(path: str) -> Orders:
+    try:
+        with open(path, "rb") as file:
+            return decode_orders(file.read())
+    except OSError as error:
+        raise LongspanError(f"cannot be read: {error.strerror}", at=path) from None
+    except msgspec.MsgspecError as error:
+        raise LongspanError(f"holds no orders of this version: {error}", at=path) from None
+
+
+def _read_secrets(descriptor: int | None) -> dict[str, str]:
+    """Name -> value. The descriptor is read to its end and closed, so nothing that is started later inherits it."""
+    if descriptor is None:
+        return {}
+    try:
+        with open(descriptor, "rb") as file:
+            return msgspec.json.decode(file.read(MOST_SECRETS), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        # Without the cause: it might quote a value.
+        raise LongspanError("holds no JSON object of secrets", at=f"descriptor {descriptor}") from None

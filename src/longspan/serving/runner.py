@@ -1,0 +1,312 @@
+"""When and where do the steps of a synchronous chain run: on the loop, or in the thread?
+
+A chain of quick models runs on the loop: what came in during one turn of it is one batch, with no task, timer or
+future. Any other chain runs whole in the worker's one chain thread, so synchronous steps are never called
+concurrently. Idle never waits: a request that finds the thread free goes at once. Busy takes what has queued:
+while a group runs the next one gathers, and what is alike goes together (`batching.cut`).
+
+The loop owns every queue. The thread gets one job at a time and hands it back, so there is no lock to forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from time import monotonic_ns
+from typing import Protocol
+
+from longspan.serving import graph
+from longspan.serving.admission import full
+from longspan.serving.batching import cut
+from longspan.serving.exchange import Exchange
+from longspan.serving.pace import SLOW, Pace
+from longspan.wire.load import IN_FLIGHT, QUEUED, STEP_BATCHES
+
+
+class Lane(Protocol):
+    """Where the requests of one endpoint wait and run."""
+
+    def take(self, exchange: Exchange) -> None:
+        """Let it wait its turn. Raises `RequestError` 503 when too many do."""
+
+    def drop(self, exchange: Exchange) -> None:
+        """Nobody wants it any more: do not run it if that can be helped."""
+
+    def late(self, before: int) -> list[Exchange]:
+        """Those that have waited or run since before that moment, dropped."""
+
+    def busy(self) -> bool:
+        """Does anything wait or run?"""
+
+
+class Job(Protocol):
+    """A piece of work for the chain thread."""
+
+    def work(self) -> None:
+        """In the thread."""
+
+    def finish(self, failure: BaseException | None) -> None:
+        """On the loop, afterwards. `failure`: what `work` raised, if it did."""
+
+
+class Source(Protocol):
+    """Somebody who has jobs."""
+
+    def next(self) -> Job | None:
+        """The next job, or None. Whoever has more offers himself again."""
+
+
+class ChainThread:
+    """The one thread, and the sources that take turns on it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._inbox: SimpleQueue[Job | None] = SimpleQueue()
+        self._sources: deque[Source] = deque()
+        self._called = False
+        self._thread: threading.Thread | None = None
+        self.busy = False
+
+    def offer(self, source: Source) -> None:
+        """`source` has a job; it is asked for it as soon as the thread is free and its turn has come."""
+        self._sources.append(source)
+        if not self.busy and not self._called:
+            # Not at once: what else comes in during this turn of the loop may join the same group.
+            self._called = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._called = False
+        while self._sources and not self.busy:
+            job = self._sources.popleft().next()
+            if job is not None:
+                self.busy = True
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="longspan-chain", daemon=True)
+                    self._thread.start()
+                self._inbox.put(job)
+
+    def _run(self) -> None:
+        while (job := self._inbox.get()) is not None:
+            failure: BaseException | None = None
+            try:
+                job.work()
+            except BaseException as error:  # noqa: BLE001 - even SystemExit of a step must not end the thread
+                failure = error
+            try:
+                self._loop.call_soon_threadsafe(self._done, job, failure)
+            except RuntimeError:  # the loop has been closed: the worker is going
+                return
+
+    def _done(self, job: Job, failure: BaseException | None) -> None:
+        self.busy = False
+        self._turn()  # first, so that the thread runs on while the loop encodes
+        job.finish(failure)
+
+    def close(self, patience_seconds: float) -> bool:
+        """End the thread after its job; False when that takes longer than `patience_seconds`."""
+        if self._thread is None:
+            return True
+        self._inbox.put(None)
+        self._thread.join(patience_seconds)
+        return not self._thread.is_alive()
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all lanes of a worker share."""
+
+    loop: asyncio.AbstractEventLoop
+    thread: ChainThread
+    slots: memoryview[int]
+    """The load page."""
+    wake: Callable[[], None]
+    """Start the sweep that ends what takes too long; it stops by itself when nothing waits or runs."""
+
+
+class Groups:
+    """The lane of an endpoint whose steps are all synchronous; also the source of its jobs."""
+
+    def __init__(
+        self,
+        name: str,
+        steps: Sequence[graph.Step],
+        limits: Limits,
+        pace: Pace | None,
+        workshop: Workshop,
+        *,
+        queue: int,
+        at: int,
+        finish: Callable[[Exchange], None],
+    ) -> None:
+        """`pace`: None for a chain that never runs on the loop. `at`: the endpoint's first slot in the load page.
+
+        `queue` is how many may wait; `finish` answers an exchange that has run.
+        """
+        self._name, self._steps, self._limits, self._pace = name, steps, limits, pace
+        self._bound, self._at, self._finish = queue, at, finish
+        self._workshop, self._slots = workshop, workshop.slots
+        self._waiting: list[Exchange] = []
+        self._running: list[Exchange] = []
+        self._called = False
+        self._last_run = steps[-1].at + STEP_BATCHES
+        self._adopt()
+
+    def take(self, exchange: Exchange) -> None:
+        waiting = self._waiting
+        if len(waiting) >= self._bound:
+            raise full(self._name, self._bound)
+        waiting.append(exchange)
+        if not self._called:
+            self._called = True
+            if self.inline:
+                self._workshop.loop.call_soon(self._turn)
+            else:
+                self._workshop.thread.offer(self)
+                self._workshop.wake()
+        if not self.inline:
+            self._gauge()
+
+    def drop(self, exchange: Exchange) -> None:
+        if exchange in self._waiting:
+            self._waiting.remove(exchange)
+            self._gauge()
+
+    def late(self, before: int) -> list[Exchange]:
+        late = [one for one in (*self._waiting, *self._running) if one.started < before and not one.done]
+        for exchange in late:
+            self.drop(exchange)
+        return late
+
+    def busy(self) -> bool:
+        return bool(self._waiting or self._running)
+
+    # On the loop -------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """All that came in during one turn of the loop."""
+        self._called = False
+        waiting, self._waiting = self._waiting, []
+        slots, finish = self._slots, self._finish
+        while waiting:
+            if len(waiting) == 1:
+                group, waiting = waiting, []
+            else:
+                group, waiting = cut(waiting, self._rows_limit)
+            begun = monotonic_ns()
+            graph.run(self._steps, group, slots, monotonic_ns)
+            if monotonic_ns() - begun > SLOW:
+                self._slow()
+            for exchange in group:
+                finish(exchange)
+            if not self.inline:
+                self._move(waiting)
+                return
+
+    def _slow(self) -> None:
+        if self._pace is not None and not preempted():
+            self._pace.slow(self._slots[self._last_run])
+            if not self._pace.inline:
+                self._adopt()
+
+    def _move(self, waiting: list[Exchange]) -> None:
+        """The chain has become slow: what still waits goes to the thread."""
+        self._waiting = waiting + self._waiting
+        if self._waiting:
+            self._called = True
+            self._workshop.thread.offer(self)
+            self._workshop.wake()
+        self._gauge()
+
+    def _adopt(self) -> None:
+        self.inline = self._pace is not None and self._pace.inline
+        self._rows_limit = self._limits.group(self.inline)
+        for step, limit in zip(self._steps, self._limits.steps(self.inline), strict=True):
+            step.rows_limit = limit
+
+    # In the thread -----------------------------------------------------------------------------------------
+
+    def next(self) -> Job | None:
+        """The next group, cut when the thread is free for it."""
+        self._called = False
+        if not self._waiting:
+            return None
+        self._running, self._waiting = cut(self._waiting, self._rows_limit)
+        if self._waiting:
+            self._called = True
+            self._workshop.thread.offer(self)
+        self._gauge()
+        return _Group(self, self._running)
+
+    def run_group(self, group: Sequence[Exchange]) -> None:
+        """In the thread: take `group` through the steps."""
+        slots = self._slots
+        begun = monotonic_ns()
+        graph.run(self._steps, group, slots, monotonic_ns)
+        if self._pace is not None:
+            run = slots[self._last_run]
+            if monotonic_ns() - begun > SLOW and not preempted():
+                self._pace.slow(run)
+            self._pace.look(run)
+
+    def group_done(self, group: Sequence[Exchange], failure: BaseException | None) -> None:
+        """Back on the loop."""
+        if self._running is group:  # else the thread has the next one already
+            self._running = []
+        for exchange in group:
+            if failure is not None and exchange.error is None:
+                exchange.error = failure
+            if not exchange.done:
+                self._finish(exchange)
+        if self._pace is not None and self._pace.inline and not self.busy():
+            self._adopt()
+        self._gauge()
+
+    def _gauge(self) -> None:
+        slots, at, waiting = self._slots, self._at, len(self._waiting)
+        slots[at + QUEUED] = waiting
+        slots[at + IN_FLIGHT] = waiting + len(self._running)
+
+
+class _Group:
+    """A group on its way through the thread."""
+
+    __slots__ = ("group", "lane")
+
+    def __init__(self, lane: Groups, group: list[Exchange]) -> None:
+        self.lane, self.group = lane, group
+
+    def work(self) -> None:
+        self.lane.run_group(self.group)
+
+    def finish(self, failure: BaseException | None) -> None:
+        self.lane.group_done(self.group, failure)
+
+
+class Limits:
+    """How many rows a run may hold, for each step and for the group that enters the chain, on either side."""
+
+    def __init__(self, inline: Sequence[int], thread: Sequence[int], group_inline: int, group_thread: int) -> None:
+        self._steps = {True: tuple(inline), False: tuple(thread)}
+        self._group = {True: group_inline, False: group_thread}
+
+    def steps(self, inline: bool) -> tuple[int, ...]:
+        return self._steps[inline]
+
+    def group(self, inline: bool) -> int:
+        return self._group[inline]
+
+
+_switches = threading.local()
+
+
+def preempted() -> bool:
+    """Was the core taken from this thread since the last call? An interrupted run says nothing about its model."""
+    now = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+    before, _switches.count = getattr(_switches, "count", now), now
+    return bool(now != before)
