@@ -6,7 +6,7 @@ from longspan.client.messages import Checked, CheckedStep
 from longspan.client.once import once
 from longspan.client.options import DEFAULT_FILE, File, Json, State
 from longspan.client.place import Place
-from longspan.client.terminal import out, say, say_json, table
+from longspan.client.terminal import say, say_json, say_table, table
 
 
 def check(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
@@ -27,7 +27,7 @@ def check(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> N
         for at, step in enumerate(service.steps):
             steps.add_row("" if at else service.name, step.name, *_sides(step))
     if checked.services:
-        out().print(steps)
+        say_table(steps)
         say()
     say(f"{place.file} is right: its steps fit")
 

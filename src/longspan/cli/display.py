@@ -23,6 +23,8 @@ class Display:
         self._console = out()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self.last: Status | None = None
+        self.telling = True
+        """Whether what happens is told as well. Nobody wants to read of each death in an orderly end."""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -37,7 +39,7 @@ class Display:
         """Tell what has happened since the last one, and draw the table anew."""
         if status == self.last:
             return
-        for line in news(self.last, status):
+        for line in news(self.last, status) if self.telling else ():
             self.say(line, style="dim")
         self.last = status
         if self._console.is_terminal:

@@ -9,7 +9,7 @@ from longspan.client.messages import Finding
 from longspan.client.once import once
 from longspan.client.options import DEFAULT_FILE, File, Json, State
 from longspan.client.place import Place
-from longspan.client.terminal import out, say, say_json, table
+from longspan.client.terminal import say, say_json, say_table, table
 
 
 def doctor(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
@@ -26,7 +26,7 @@ def doctor(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> 
         for finding in findings:
             mark = Text("ok", style="green") if finding.ok else Text("no", style="bold red")
             seen.add_row(mark, finding.name, finding.detail)
-        out().print(seen)
+        say_table(seen)
         for finding in ill:
             say(f"{finding.name}: {finding.remedy or finding.detail}")
     raise typer.Exit(1 if ill else 0)

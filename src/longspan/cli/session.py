@@ -21,7 +21,7 @@ from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.once import once
 from longspan.client.place import Place
-from longspan.client.views import ready_count, serving
+from longspan.client.views import log_lines, ready_count, serving
 
 _GATEWAY_SECONDS = 2.0
 _STOP_NOW_SECONDS = 5.0
@@ -74,6 +74,7 @@ class Session:
     def end(self) -> None:
         """Stop the system: drained when we were asked once, at once when twice."""
         self.display.say("stopping: what is being answered is answered first. Ctrl-C stops at once")
+        self.display.telling = False
         asked, hurried = 0, 0.0
         while self.child.exit_code is None:
             now = self.interrupts.count > 1
@@ -116,8 +117,8 @@ class Session:
             return
         self._failure = status.failed.generation
         with contextlib.suppress(Unreachable):
-            for line in self.place.control.generation(self._failure).last_log:
-                self.display.say(f"    {line}", style="dim")
+            for line in log_lines(self.place.control.generation(self._failure).last_log):
+                self.display.say(line, style="dim")
 
     def _must_live(self) -> None:
         if self.child.exit_code is None:

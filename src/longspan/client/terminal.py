@@ -54,6 +54,17 @@ def table(*columns: str) -> Table:
     return made
 
 
+def say_table(made: Table) -> None:
+    """Print a table; where no terminal is, without the spaces that fill up its lines."""
+    if out().is_terminal:
+        out().print(made)
+        return
+    with out().capture() as captured:
+        out().print(made)
+    for line in captured.get().splitlines():
+        say(line.rstrip())
+
+
 def complain(error: LongspanError) -> None:
     """An error in one breath: ``error: where: what. What to do``. Complaints keep a line each."""
     if isinstance(error, Invalid):

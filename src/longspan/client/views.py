@@ -5,11 +5,12 @@ Pure: a `Status` in, text out. `status`, `up` and `apply` show the same things i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 from rich.text import Text
 
+from longspan.client.loglines import readable
 from longspan.client.messages import ReplicaView, Status, UnitView
 from longspan.client.terminal import table
 
@@ -55,7 +56,7 @@ def troubles(status: Status) -> Iterator[str]:
         for replica in unit.replicas:
             if replica.state in TROUBLED and replica.last_log:
                 yield f"last log lines of {unit.name}/{replica.slot}:"
-                yield from (f"    {line}" for line in replica.last_log)
+                yield from log_lines(replica.last_log)
 
 
 def serving(status: Status) -> bool:
@@ -90,7 +91,7 @@ def news(before: Status | None, after: Status) -> Iterator[str]:
         if old is None or (old.state, old.pid, old.generation) != (replica.state, replica.pid, replica.generation):
             yield _told(name, replica)
             if replica.state in TROUBLED:
-                yield from (f"    {line}" for line in replica.last_log[-_LAST_LINES:])
+                yield from log_lines(replica.last_log[-_LAST_LINES:])
     yield from (f"{name} stopped" for name in was if name not in now)
     if after.gateway.pid != before.gateway.pid:
         yield f"gateway runs as pid {after.gateway.pid}" if after.gateway.pid else "gateway died"
@@ -98,6 +99,11 @@ def news(before: Status | None, after: Status) -> Iterator[str]:
         yield f"generation {after.failed.generation} failed: {after.failed.reason}"
     if after.generation != before.generation:
         yield f"generation {after.generation} serves"
+
+
+def log_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The last log lines of something that has failed, below what is said about it."""
+    yield from (f"    {shown}" for line in lines for shown in readable(line))
 
 
 def _whole(unit: UnitView) -> bool:

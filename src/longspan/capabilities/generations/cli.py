@@ -16,7 +16,7 @@ from longspan.client.once import once
 from longspan.client.options import DEFAULT_FILE, File, Json, State
 from longspan.client.place import Place, author
 from longspan.client.terminal import err, out, say, say_json
-from longspan.client.views import progress
+from longspan.client.views import log_lines, progress
 
 WOULD_CHANGE = 3
 """Exit code of a plan that is not empty."""
@@ -85,8 +85,8 @@ def settle(control: Control, answer: ApplyAnswer) -> None:
         return
     end = _followed(control, answer.generation)
     if end.state == "failed":
-        for line in end.last_log:
-            err().print(Text(f"    {line}", style="dim"))
+        for line in log_lines(end.last_log):
+            err().print(Text(line, style="dim"))
         before = f"generation {end.parent} serves as before" if end.parent else "nothing serves"
         raise LongspanError(f"generation {end.number} failed: {end.reason}; {before}")
     later = ", and has been replaced since" if end.state == "replaced" else ""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from longspan.client.control import NotRunning
+from longspan.client.loglines import readable, split
 from longspan.client.options import DEFAULT_FILE, File, Json, State
 from longspan.client.place import Place
-from longspan.client.terminal import out, say, say_json
+from longspan.client.terminal import out, say, say_json, say_table
 from longspan.client.views import headline, troubles, units_table
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come; Ctrl-C ends it.")]
 Request = Annotated[str, typer.Option("--id", metavar="REQUEST", help="Only lines about this x-request-id.")]
 Unit = Annotated[str, typer.Argument(metavar="[UNIT]", help="Only the replicas of this unit.")]
+Raw = Annotated[bool, typer.Option("--json", help="Print each line as it was written, JSON for the most part.")]
 LogFile = Annotated[str, typer.Option("--file", metavar="FILE", help="The file that describes the system.")]
 
 
@@ -32,7 +33,7 @@ def status(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> 
         return
     out().print(headline(seen))
     say()
-    out().print(units_table(seen))
+    say_table(units_table(seen))
     if lines := list(troubles(seen)):
         say()
         for line in lines:
@@ -40,18 +41,23 @@ def status(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> 
 
 
 def logs(
-    unit: Unit = "", follow: Follow = False, request: Request = "", file: LogFile = DEFAULT_FILE, state: State = ""
+    unit: Unit = "",
+    follow: Follow = False,
+    request: Request = "",
+    file: LogFile = DEFAULT_FILE,
+    state: State = "",
+    raw: Raw = False,
 ) -> None:
-    """Print the logs of all processes of the system.
+    """Print the logs of all processes of the system, each line with its source.
 
     Example: longspan logs -f --id 5c1f7c0e-9a3e-4f43-9d0e-0d5d5a1f2b11
     """
     place = Place.named(file, state)
     place.must_exist()
     try:
-        for piece in place.control.logs(follow=follow, request=request, unit=unit):
-            sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+        for line in split(place.control.logs(follow=follow, request=request, unit=unit)):
+            for shown in [line] if raw else readable(line):
+                print(shown, flush=follow)
     except NotRunning as error:
         if place.logs.is_dir():
             error.remedy = f"Its logs are files in {place.logs}"
