@@ -28,6 +28,19 @@ def test_a_changed_setting_is_a_line_with_both_values() -> None:
     assert diff(HELLO, changed) == (Change("~", "services.hello.settle", "10s", "30s"),)
 
 
+def test_a_number_is_no_truth_value() -> None:
+    assert diff(None, accepted({"a": {"replicas": 1, "repeatable": True}})) == (
+        Change("+", "services.a.replicas", "", "1"),
+        Change("+", "services.a.repeatable", "", "true"),
+    )
+
+
+def test_the_order_of_steps_is_a_line_of_its_own() -> None:
+    steps = HELLO.system["services"]["hello"]["steps"]
+    turned = accepted({"hello": {"settle": "10s", "steps": dict(reversed(steps.items()))}})
+    assert diff(HELLO, turned) == (Change("~", "services.hello.steps", "read > name", "name > read"),)
+
+
 def test_a_list_is_one_line() -> None:
     before, after = accepted({"hello": {"order": ["read", "name"]}}), accepted({"hello": {"order": ["name", "read"]}})
     assert diff(before, after) == (Change("~", "services.hello.order", "read, name", "name, read"),)
@@ -39,6 +52,7 @@ def test_new_and_gone_parts_show_all_their_lines() -> None:
     assert [(c.kind, c.at) for c in diff(HELLO, other)] == [
         ("+", "services.other.settle"),
         ("-", "services.hello.settle"),
+        ("-", "services.hello.steps"),
         ("-", "services.hello.steps.read.run"),
         ("-", "services.hello.steps.name.model"),
     ]

@@ -14,6 +14,7 @@ from longspan.base.units import format_size
 from longspan.system.records import Accepted, Change
 
 _ABSENT = "absent"
+_ORDERED = (".steps", ".answers")
 
 
 def diff(old: Accepted | None, new: Accepted) -> tuple[Change, ...]:
@@ -51,12 +52,17 @@ def _flat(at: str, value: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         yield at, ", ".join(map(str, value)) if isinstance(value, list) else _scalar(value)
         return
+    if at.endswith(_ORDERED):
+        # The order of a mapping has no line of its own, and steps run in theirs.
+        yield at, " > ".join(value)
     for key, inner in value.items():
         yield from _flat(f"{at}.{key}" if at else str(key), inner)
 
 
 def _scalar(value: Any) -> str:
-    return {None: "", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, str) else value
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    return str(value)
 
 
 def _shown(text: str) -> str:
