@@ -94,6 +94,8 @@ def remembered(replica: Replica, now: int) -> Slot:
     """What the ledger should say of this slot after this sight; the same value when nothing is new."""
     slot = replica.slot
     gone = replica.state == "dead" or (replica.state == "crash-loop" and replica.pid is None)
+    if gone and slot.died_at is None and slot.stopping_at is not None:
+        return replace(slot, died_at=now)  # as it was told
     if gone and slot.died_at is None:
         calm = slot.ready_at is not None and now - slot.ready_at >= CALM
         return replace(slot, died_at=now, restarts=slot.restarts + 1, quick_deaths=1 if calm else slot.quick_deaths + 1)

@@ -107,8 +107,8 @@ class LocalReplicas:
 
     def keep(self, slot: Slot) -> None:
         """Write a slot down."""
-        if slot.died_at is not None:
-            _log.warning("%s/%d: replica %s died (%d)", slot.unit, slot.slot, slot.replica, slot.restarts)
+        if slot.died_at is not None and slot.stopping_at is None:
+            _log.warning("%s/%d: replica %s died; %d deaths so far", slot.unit, slot.slot, slot.replica, slot.restarts)
         self._ledger.keep(slot)
 
     def forget(self, slot: Slot) -> None:
