@@ -1,7 +1,7 @@
 """A system under the real command, as an outsider meets it: started, changed, hurt and stopped from without.
 
-Journeys, demo and benchmarks share it. Nothing is taken from inside: commands are run, `status --json`
-is read, processes are killed by pid, the kernel is asked what is left.
+Journeys, demo and benchmarks share it. Nothing is taken from inside: commands are run, control's
+status is read, processes are killed by pid, the kernel is asked what is left.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
+from longspan.client.control import Control
 from longspan.client.messages import ReplicaView, Status
 
 COMMAND = str(Path(sys.executable).parent / "longspan")
@@ -80,13 +79,13 @@ class System:
         return done.returncode, done.stdout.decode(errors="replace")
 
     def up(self, *arguments: str) -> Status:
-        """``longspan up --detach``: returns when it serves."""
+        """``longspan up --detach``, and wait until a generation serves and all of it is ready."""
         self.run("up", "--detach", *arguments)
-        return self.status()
+        return self.until("serving", lambda status: status.generation is not None and all_ready(status))
 
     def status(self) -> Status:
-        """``longspan status --json``."""
-        return msgspec.json.decode(self.run("status", "--json"), type=Status)
+        """What ``longspan status --json`` prints, asked for as the command does, without a process for each look."""
+        return Control(self.state).status()
 
     def replicas(self, unit: str = "") -> list[ReplicaView]:
         """The replicas of a unit, or of all, as `status` shows them."""
