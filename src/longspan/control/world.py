@@ -141,6 +141,7 @@ class World:
     def clear(self) -> None:
         """Leave no socket and no temporary file behind; what is remembered stays."""
         shutil.rmtree(self.state / "run", ignore_errors=True)
+        self.ledger.close()
 
     def _claim(self, port: int) -> None:
         """Raises `Missing`, naming the holder, when the port is somebody else's."""

@@ -53,6 +53,10 @@ class Ledger:
         self._engine = engine
         self._accepted: dict[int, Accepted] = {}
 
+    def close(self) -> None:
+        """Write the journal back into the file, so that the database is one file again."""
+        self._engine.dispose()
+
     # Generations
 
     def generation(self, number: int) -> Generation | None:
