@@ -1,0 +1,31 @@
+"""The status page says what status says, and nothing that came from outside is markup."""
+
+from __future__ import annotations
+
+from longspan.capabilities.replicas.page import status_page
+from longspan.client.messages import ControlView, FailedView, GatewayView, ReplicaView, Status, UnitView
+
+REPLICA = ReplicaView(
+    slot=0, pid=7, state="crash-loop", generation=2, restarts=3, last_log=("<script>alert(1)</script>",)
+)
+STATUS = Status(
+    system="hello",
+    generation=1,
+    pending=2,
+    url="http://127.0.0.1:8080",
+    control=ControlView(pid=1),
+    gateway=GatewayView(pid=2, version="1.40.0"),
+    units=(UnitView(name="hello", wanted=1, replicas=(REPLICA,)),),
+    failed=FailedView(generation=2, reason="a & b"),
+)
+
+
+def test_the_page_shows_units_states_and_what_failed() -> None:
+    page = status_page(STATUS)
+    for shown in ("generation 1", "2 is on its way", "crash-loop", "0 ready, 1 wanted", "a &amp; b", "1.40.0"):
+        assert shown in page
+
+
+def test_log_lines_are_text() -> None:
+    assert "<script>" not in status_page(STATUS)
+    assert "&lt;script&gt;" in status_page(STATUS)
