@@ -26,6 +26,7 @@ _UNTYPED = "application/octet-stream"
 _REMEMBERED = 64
 """Headers whose negotiation is kept: clients send few different ones."""
 _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MEDIA = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*(?:;|$)", re.ASCII)
 _WEIGHT = re.compile(r";\s*q=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE)
 _ANY_WEIGHT = re.compile(r";\s*q\s*=", re.IGNORECASE)
@@ -166,7 +167,8 @@ def _ranges(media: str) -> tuple[str, str, str]:
 def _weights(accept: str) -> dict[str, float]:
     """Media range -> weight. An element that is malformed is left out; a range named twice has its highest weight."""
     weights: dict[str, float] = {}
-    for element in _ELEMENT.findall(accept):
+    for part in _ELEMENT.findall(accept):
+        element = _QUOTED.sub("", part)
         media = _MEDIA.match(element)
         weight = _WEIGHT.search(element)
         if media is None or (weight is None and _ANY_WEIGHT.search(element)):

@@ -50,7 +50,7 @@ _CAME = {
     "float": "a number with a fraction",
 }
 _AS_BINARY = "which JSON cannot; ask for it as binary data (binary_data: true)"
-_MISMATCH = re.compile(r"Expected `(.+)`, got `(.+)`(?: - at `\$(.*)`)?")
+_MISMATCH = re.compile(r"Expected `([^`]+)`, got `([^`]+)`(?: - at `\$(.*)`)?")
 _FLOATS = frozenset(row.oip for row in TABLE if row.kind == "float")
 _LETTER_N = ord("n")
 _encode = msgspec.json.Encoder().encode

@@ -41,14 +41,14 @@ class InferCodec:
     def __init__(self, name: str, version: str, inputs: dict[str, TensorType], outputs: dict[str, TensorType]) -> None:
         self._inputs = {key: (f"input {key!r}", tensor) for key, tensor in inputs.items()}
         self._outputs = {
-            key: (b'{"name":%b,"datatype":%b,"shape":' % (_encode(key), _encode(tensor.dtype)), tensor.dtype)
+            key: (f"output {key!r}", tensor.dtype, b'{"name":%b,"datatype":%b,"shape":' % _encoded(key, tensor.dtype))
             for key, tensor in outputs.items()
         }
         dimensions = (d for tensor in inputs.values() for d in tensor.shape if isinstance(d, str) and d != BATCH)
         self._free = tuple(dict.fromkeys(dimensions))
         self._as_json = dict.fromkeys(outputs, False)
         self._as_binary = dict.fromkeys(outputs, True)
-        self._head = b'{"model_name":%b,"model_version":%b,' % (_encode(name), _encode(version))
+        self._head = b'{"model_name":%b,"model_version":%b,' % _encoded(name, version)
         self._decode = msgspec.json.Decoder(Request[AnyInput]).decode
         self._common = CommonCodec(inputs, self._as_json) if CommonCodec.suits(inputs) else None
 
@@ -84,16 +84,16 @@ class InferCodec:
         blobs: list[bytes] = []
         for name, binary in request.asked.items():
             array = outputs[name]
-            prefix, dtype = self._outputs[name]
+            what, dtype, prefix = self._outputs[name]
             if binary:
                 blob = to_binary(array)
                 blobs.append(blob)
                 parts += (prefix, _encode(array.shape), b',"parameters":{"binary_data_size":%d}}' % len(blob), b",")
             else:
                 try:
-                    parts += (prefix, _encode(array.shape), b',"data":', to_json(name, dtype, array), b"}", b",")
+                    parts += (prefix, _encode(array.shape), b',"data":', to_json(what, dtype, array), b"}", b",")
                 except TensorError as error:
-                    raise RequestError(500, f"output {error}") from None
+                    raise RequestError(500, str(error)) from None
         parts[-1] = b"]}"
         head = b"".join(parts)
         return Encoded(b"".join((head, *blobs)), len(head)) if blobs else Encoded(head, None)
@@ -125,7 +125,7 @@ class InferCodec:
             missing = [f"{what} ({t})" for name, (what, t) in self._inputs.items() if name not in arrays]
             raise TensorError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
         if tail:
-            raise TensorError(f"{len(tail)} bytes of the body belong to no input; check each binary_data_size")
+            raise TensorError(f"the last {len(tail)} bytes of the body belong to no input; check each binary_data_size")
         return arrays, dims
 
     def _asked(self, request: Request[AnyInput]) -> dict[str, bool]:
@@ -144,6 +144,10 @@ class InferCodec:
                     raise RequestError(400, f"output {output.name!r}: {refused} is not supported")
             asked[output.name] = _flag(parameters, "binary_data", default)
         return asked
+
+
+def _encoded(*texts: str) -> tuple[bytes, ...]:
+    return tuple(_encode(text) for text in texts)
 
 
 def _binary_size(what: str, tensor: AnyInput) -> int | None:
