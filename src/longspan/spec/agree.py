@@ -35,8 +35,9 @@ def findings(data: Any) -> Iterator[Finding]:
     for name in services:
         service = _mapping(services, name)
         steps = _mapping(service, "steps")
-        for step in steps:
-            yield from _step(_mapping(steps, step), ("services", name, "steps", step), list(models))
+        for step, value in steps.items():
+            if isinstance(value, dict):
+                yield from _step(value, ("services", name, "steps", step), list(models))
         yield from _natural(service, ("services", name))
     yield from _secrets(data, ())
 
@@ -64,7 +65,7 @@ def _step(step: dict[str, Any], path: Path, models: list[str]) -> Iterator[Findi
     model, known = step.get("model"), Step.keys()
     if "model" in step and "run" in step:
         yield Finding(path, "has both model and run", "Make two steps of it.", of_key=True)
-    elif "model" not in step and "run" not in step and step and all(key in known for key in step):
+    elif "model" not in step and "run" not in step and all(key in known for key in step):
         yield Finding(path, "has neither model nor run", "Add model: NAME or run: MODULE:NAME.", of_key=True)
     elif isinstance(model, str) and model not in models:
         yield Finding((*path, "model"), f"names no model of this file: {model}", did_you_mean(model, models))

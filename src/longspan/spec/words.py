@@ -25,7 +25,11 @@ _PLACEHOLDER = {"models": "MODEL", "services": "SERVICE", "steps": "STEP"}
 
 def findings(error: ValidationError, data: Any, root: type[Section]) -> tuple[Finding, ...]:
     """Each error of pydantic as a finding. `data` is what was validated as `root`."""
-    return tuple(_finding(detail, data, root) for detail in error.errors(include_url=False))
+    details = error.errors(include_url=False)
+    mistyped = {_meant(detail["loc"], root) for detail in details if detail["type"] == "extra_forbidden"}
+    # Who wrote `sytem` is asked whether `system` was meant; that it is missing says nothing new.
+    told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in mistyped]
+    return tuple(_finding(detail, data, root) for detail in told)
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
@@ -84,6 +88,13 @@ def _finding(detail: Any, data: Any, root: type[Section]) -> Finding:
         case "too_long":
             return Finding(path, f"has {context['actual_length']} entries; the most is {context['max_length']}")
     return Finding(path, f"is {show(value)}, which cannot stand here", _proposal("Write", path, root))
+
+
+def _meant(path: Path, root: type[Section]) -> Path:
+    """The path that an unknown key was probably meant to be; itself when nothing is near."""
+    section = section_at(path[:-1], root)
+    guess = closest(str(path[-1]), section.keys()) if section is not None else None
+    return (*path[:-1], guess) if guess else path
 
 
 def _unknown(path: Path, root: type[Section]) -> Finding:
