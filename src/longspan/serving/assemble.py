@@ -89,7 +89,7 @@ def _service(service: ServiceWork, loaded: Loaded, load_page: LoadPage, workshop
     signatures = {step.name: step.signature for step in service.steps}
     wanted = {source for step in service.steps for source in step.inputs.values()} | set(service.outputs.values())
     steps = []
-    for step in service.steps:
+    for index, step in enumerate(service.steps):
         runnable = loaded.steps[name, step.name] if step.run else loaded.models[step.model]
         used = [output for output in step.signature.outputs if f"{step.name}.{output}" in wanted]
         steps.append(
@@ -98,6 +98,7 @@ def _service(service: ServiceWork, loaded: Loaded, load_page: LoadPage, workshop
                 runnable,
                 step.inputs,
                 used,
+                first=index == 0,
                 own=bool(step.run),
                 repeatable=step.repeatable,
                 at=load_page.step(name, step.name),
@@ -111,7 +112,7 @@ def _service(service: ServiceWork, loaded: Loaded, load_page: LoadPage, workshop
         negotiator=Negotiator(service.accepts, service.answers) if service.accepts and service.answers else None,
         streams=any(step.call == "stream" for step in steps),
         limits=service.limits,
-        slots=load_page.slots,
+        counts=workshop.counts,
         at=load_page.endpoint(name),
     )
     measured = [None if step.run else loaded.measured[step.model] for step in service.steps]
@@ -130,6 +131,7 @@ def _model(model: ModelWork, work: Work, loaded: Loaded, load_page: LoadPage, wo
         loaded.models[name],
         {key: key for key in signature.inputs},
         list(signature.outputs),
+        first=True,
         own=False,
         repeatable=True,
         at=load_page.step(name, name),
@@ -142,7 +144,7 @@ def _model(model: ModelWork, work: Work, loaded: Loaded, load_page: LoadPage, wo
         negotiator=None,
         streams=False,
         limits=work.limits,
-        slots=load_page.slots,
+        counts=workshop.counts,
         at=load_page.endpoint(name),
     )
     return _give_lane(endpoint, [step], [loaded.measured[name]], work.limits.queue, load_page, workshop)

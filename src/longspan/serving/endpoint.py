@@ -52,17 +52,20 @@ class Endpoint:
         negotiator: natural.Negotiator | None,
         streams: bool,
         limits: Limits,
-        slots: memoryview[int],
+        counts: list[int],
         at: int,
     ) -> None:
-        """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content."""
+        """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content.
+
+        `at` is the endpoint's first slot among `counts`, see `runner.Workshop`.
+        """
         self.name, self.version, self.inputs, self.limits = name, version, inputs, limits
         self.output_types = {output: kind for output, (_, kind) in outputs.items()}
         self.streams = streams
         self._keys = {output: key for output, (key, _) in outputs.items()}
         self._negotiator = negotiator
         self._codec = oip.InferCodec(name, version, inputs, self.output_types)
-        self._slots, self._at = slots, at
+        self._counts, self._at = counts, at
         self._time_limit = int(limits.time_seconds * admission.SECOND)
 
     # In ----------------------------------------------------------------------------------------------------
@@ -70,7 +73,7 @@ class Endpoint:
     def infer(self, exchange: Exchange) -> None:
         """An OIP inference request is whole."""
         exchange.endpoint = self
-        self._slots[self._at + BYTES_IN] += len(exchange.body)
+        self._counts[self._at + BYTES_IN] += len(exchange.body)
         try:
             length = exchange.fields.get(oip.HEADER_LENGTH)
             request = self._codec.decode(exchange.body, None if length is None else _number(length))
@@ -93,7 +96,7 @@ class Endpoint:
     def natural(self, exchange: Exchange) -> None:
         """A body of natural content is whole."""
         exchange.endpoint = self
-        self._slots[self._at + BYTES_IN] += len(exchange.body)
+        self._counts[self._at + BYTES_IN] += len(exchange.body)
         fields, negotiator = exchange.fields, self._negotiator
         assert negotiator is not None, "only services that accept natural content have the route"
         try:
@@ -118,22 +121,21 @@ class Endpoint:
             except RequestError as failed:
                 self.fail(exchange, failed)
                 return
-            slots, at = self._slots, self._at
+            counts, at = self._counts, self._at
             took = monotonic_ns() - exchange.started
-            slots[at + _OK] += 1
-            slots[at + BYTES_OUT] += len(answer)
-            slots[at + DURATION + bucket(took)] += 1
-            slots[at + DURATION_SUM] += took
+            counts[at + _OK] += 1
+            counts[at + BYTES_OUT] += len(answer)
+            counts[at + DURATION + bucket(took)] += 1
+            counts[at + DURATION_SUM] += took
             exchange.connection.answer(exchange, answer)
             return
-        if isinstance(error, RequestError):
-            if error.status >= 500:
-                logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
-            self.fail(exchange, error)
-            return
-        logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
-        what = f"step {exchange.failed_at!r} failed: {type(error).__name__}" if exchange.failed_at else "failed"
-        self.fail(exchange, RequestError(500, f"{what} (the log of {self.name!r} says more)"))
+        if not isinstance(error, RequestError):
+            logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
+            what = f"step {exchange.failed_at!r} failed: {type(error).__name__}"
+            error = RequestError(500, f"{what} (the log of {self.name!r} says more)")
+        elif error.status >= 500:
+            logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
+        self.fail(exchange, error)
 
     def _encode(self, exchange: Exchange) -> bytes:
         values, request = exchange.values, exchange.request
@@ -151,17 +153,17 @@ class Endpoint:
 
     def fail(self, exchange: Exchange, error: RequestError) -> None:
         """Answer with the error; after the first byte of a stream, say it as the media type can, and cut."""
-        slots, at = self._slots, self._at
+        counts, at = self._counts, self._at
         if error.status == 503:
-            slots[at + REFUSED] += 1
+            counts[at + REFUSED] += 1
         if error.status == 504:
-            slots[at + TIMEOUTS] += 1
+            counts[at + TIMEOUTS] += 1
         if exchange.begun:
             self._count(exchange, error.status)
             exchange.connection.cut(exchange, http1.stream_chunk(natural.error_chunk(error.problem, exchange.media)))
             return
         answer = refusal(error, keep_alive=exchange.connection.keeps(exchange))
-        slots[at + BYTES_OUT] += len(answer)
+        counts[at + BYTES_OUT] += len(answer)
         self._count(exchange, error.status)
         exchange.connection.answer(exchange, answer)
 
@@ -169,7 +171,7 @@ class Endpoint:
         """The client has left: what waits is not run, what runs is thrown away."""
         exchange.done = True
         self.lane.drop(exchange)
-        self._slots[self._at + CANCELLED] += 1
+        self._counts[self._at + CANCELLED] += 1
         self._count(exchange, CLIENT_GONE)
 
     def sweep(self, now: int) -> bool:
@@ -179,11 +181,11 @@ class Endpoint:
         return self.lane.busy()
 
     def _count(self, exchange: Exchange, status: int) -> None:
-        slots, at = self._slots, self._at
+        counts, at = self._counts, self._at
         took = monotonic_ns() - exchange.started
-        slots[at + STATUS_SLOT.get(status, OTHER_STATUS)] += 1
-        slots[at + DURATION + bucket(took)] += 1
-        slots[at + DURATION_SUM] += took
+        counts[at + STATUS_SLOT.get(status, OTHER_STATUS)] += 1
+        counts[at + DURATION + bucket(took)] += 1
+        counts[at + DURATION_SUM] += took
 
     # Streams -----------------------------------------------------------------------------------------------
 
@@ -199,7 +201,7 @@ class Endpoint:
         # A step names its outputs itself; a stream's only step is the one that the service's outputs come from.
         array = value[self._keys[output].rpartition(".")[2]]
         data = natural.chunk(natural.from_tensor(array, self.output_types[output], exchange.media), exchange.media)
-        self._slots[self._at + BYTES_OUT] += len(data)
+        self._counts[self._at + BYTES_OUT] += len(data)
         connection = exchange.connection
         connection.push(http1.stream_chunk(data))
         await connection.drained()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Exchange:
     """A case for the graph, something that waits for batching, and an answer owed to a connection.
 
-    Made by `protocol` for every request, so it is small and has no behaviour that costs.
+    One is made for every request, so its constructor sets only what everybody reads.
     """
 
     __slots__ = (
@@ -27,41 +27,44 @@ class Exchange:
     )  # fmt: skip
 
     values: dict[str, Tensor]
+    """By name; see `graph`. Set by the endpoint, as are the next two."""
     rows: int
     alike: tuple[int, ...]
-    route: Route
+    started: int
+    """Nanoseconds of the monotonic clock, when its last byte had come."""
+    failed_at: str
+    """Name of the step that raised `error`; set together with it."""
+    media: str
+    """Natural content only: what is answered with, as this media type, from the output of the next name."""
+    output: str
+    task: asyncio.Task[None]
+    """Asynchronous chains only, as is the next."""
+    progress: int
+    """When it was taken, or when its stream last gave something."""
 
-    def __init__(self, connection: Connection, fields: dict[str, bytes]) -> None:
+    def __init__(self, connection: Connection, route: Route, fields: dict[str, bytes], keep: bool) -> None:
         self.connection = connection
+        self.route = route
         self.fields = fields
         """Those request headers that somebody here reads, by lower-case name."""
+        self.keep = keep
+        """May the connection be used again after the answer?"""
         self.body = b""
         self.held = 0
         """Bytes of the body that count against the worker's budget (`admission.Budget`)."""
-        self.keep = True
-        """May the connection be used again after the answer?"""
-        self.torn = False
-        """Refused before its last byte had come."""
-        self.started = 0
-        """Nanoseconds of the monotonic clock, when its last byte had come."""
-        self.progress = 0
-        """The same, when a stream last gave something."""
         self.done = False
         """Answered, or nobody waits for it any more: whatever still comes of it is thrown away."""
-        self.answer: bytes | None = None
-        """Ready bytes that wait for earlier requests of the same connection."""
-        self.error: BaseException | None = None
-        self.failed_at = ""
-        """Name of the step that raised `error`."""
-        self.request: InferRequest | None = None
-        """None for natural content; then `media` and `output` say what to answer with."""
-        self.media = ""
-        self.output = ""
         self.begun = False
         """Has a first byte of its answer been sent? Then an error can only cut the connection."""
+        self.torn = False
+        """Refused before its last byte had come."""
         self.endpoint: Endpoint | None = None
         """Whose request it is; None where nothing can wait."""
-        self.task: asyncio.Task[None] | None = None
+        self.request: InferRequest | None = None
+        """None for natural content."""
+        self.error: BaseException | None = None
+        self.answer: bytes | None = None
+        """Ready bytes that wait for earlier requests of the same connection."""
 
     @property
     def request_id(self) -> str:

@@ -49,7 +49,8 @@ class Step:
     """One step, prepared: what it calls, where its inputs come from, where its outputs go."""
 
     __slots__ = (
-        "at", "batched", "call", "checks", "clients", "function", "inputs", "name", "outputs", "own", "rows_limit"
+        "at", "batched", "call", "checks", "clients", "direct", "function", "inputs", "name", "outputs", "own",
+        "rows_limit",
     )  # fmt: skip
 
     def __init__(
@@ -59,11 +60,14 @@ class Step:
         inputs: dict[str, str],
         outputs: Sequence[str],
         *,
+        first: bool,
         own: bool,
         repeatable: bool,
         at: int,
     ) -> None:
-        """`inputs`: input -> where it comes from. `outputs`: names that others use. `own`: a Python step.
+        """`inputs`: input -> where it comes from. `outputs`: names that others use.
+
+        `first`: the first of its chain. `own`: a Python step. `repeatable`: running it twice does no harm.
 
         `at` is the step's first slot in the load page. `rows_limit` stays 1 until a measured curve allows more.
         """
@@ -73,6 +77,8 @@ class Step:
         self.batched = repeatable and runnable.call == "sync" and runnable.signature.batched
         self.rows_limit = 1
         self.checks = _shared_dimensions(runnable.signature.inputs, inputs)
+        self.direct = first and not self.checks and all(name == source for name, source in self.inputs)
+        """Are the service's inputs, just as they are, the step's?"""
         self.clients = not any("." in source for source in inputs.values())
         """Do all inputs come straight from the client? Then a wrong shape is the client's."""
 
@@ -99,20 +105,25 @@ def _shared_dimensions(types: dict[str, TensorType], inputs: dict[str, str]) -> 
     return tuple((name, inputs[name], tensor) for name, tensor in types.items() if name in shared and name in inputs)
 
 
-def run(steps: Sequence[Step], cases: Sequence[Case], slots: memoryview[int], clock: Clock) -> None:
-    """Take `cases` through `steps`. Afterwards each holds its values or its `error`; nothing is raised."""
+def run(steps: Sequence[Step], cases: Sequence[Case], counts: list[int], clock: Clock) -> int:
+    """Take `cases` through `steps`. Afterwards each holds its values or its `error`; nothing is raised.
+
+    `counts` are the load page's slots. Returns the nanoseconds that it took.
+    """
+    begun = now = clock()
     for step in steps:
         if len(cases) == 1 or not step.batched:
             for case in cases:
-                _alone(step, case, slots, clock)
+                now = _alone(step, case, counts, clock, now)
         else:
-            _together(step, cases, slots, clock)
+            now = _together(step, cases, counts, clock, now)
         for case in cases:
             if case.error is not None:
                 cases = [one for one in cases if one.error is None]
                 break
         if not cases:
-            return
+            break
+    return now - begun
 
 
 def enter(step: Step, case: Case) -> None:
@@ -121,22 +132,23 @@ def enter(step: Step, case: Case) -> None:
     step_name.set(step.name)
 
 
-def _alone(step: Step, case: Case, slots: memoryview[int], clock: Clock) -> None:
+def _alone(step: Step, case: Case, counts: list[int], clock: Clock, begun: int) -> int:
     at, values = step.at, case.values
-    begun = clock()
     try:
         if step.own:
             enter(step, case)
-        result = step.function(step.given(values))
+        result = step.function(values if step.direct else step.given(values))
         for output, key in step.outputs:
             values[key] = result[output]
-    except Exception as error:  # noqa: BLE001 - code of the user; whatever it raises fails this request alone
+    except BaseException as error:  # noqa: BLE001 - code of the user; even SystemExit fails this request alone
         case.error, case.failed_at = error, step.name
-        slots[at + STEP_ERRORS] += 1
-    slots[at + STEP_NANOSECONDS] += clock() - begun
-    slots[at + STEP_COUNT] += 1
-    slots[at + STEP_ROWS] += case.rows
-    slots[at + STEP_BATCHES] += 1
+        counts[at + STEP_ERRORS] += 1
+    now = clock()
+    counts[at + STEP_NANOSECONDS] += now - begun
+    counts[at + STEP_COUNT] += 1
+    counts[at + STEP_ROWS] += case.rows
+    counts[at + STEP_BATCHES] += 1
+    return now
 
 
 class _Part:
@@ -151,25 +163,31 @@ class _Part:
         self.alike = tuple([(array.dtype, array.shape[1:]) for array in arrays])
 
 
-def _together(step: Step, cases: Sequence[Case], slots: memoryview[int], clock: Clock) -> None:
+def _together(step: Step, cases: Sequence[Case], counts: list[int], clock: Clock, now: int) -> int:
     waiting: list[_Part] = []
     for case in cases:
         try:
             waiting.append(_Part(case, step.given(case.values)))
         except RequestError as error:
             case.error, case.failed_at = error, step.name
-            slots[step.at + STEP_ERRORS] += 1
+            counts[step.at + STEP_ERRORS] += 1
     while waiting:
         group, waiting = cut(waiting, step.rows_limit)
-        if len(group) == 1 or not _shared_run(step, group, slots, clock):
+        if len(group) > 1 and _shared(step, group):
+            begun, now = now, clock()
+            at = step.at
+            counts[at + STEP_NANOSECONDS] += now - begun
+            counts[at + STEP_COUNT] += len(group)
+            counts[at + STEP_ROWS] += sum([part.rows for part in group])
+            counts[at + STEP_BATCHES] += 1
+        else:
             for part in group:
-                _alone(step, part.case, slots, clock)
+                now = _alone(step, part.case, counts, clock, now)
+    return now
 
 
-def _shared_run(step: Step, group: Sequence[_Part], slots: memoryview[int], clock: Clock) -> bool:
+def _shared(step: Step, group: Sequence[_Part]) -> bool:
     """One run for all of `group`; False, and nothing changed, when it failed and each must run alone."""
-    at = step.at
-    begun = clock()
     rows = sum([part.rows for part in group])
     try:
         if step.own:
@@ -179,7 +197,7 @@ def _shared_run(step: Step, group: Sequence[_Part], slots: memoryview[int], cloc
         # A step that says `batch` and gives another number of rows would give a caller another's answer.
         if any(result[output].shape[0] != rows for output, _ in step.outputs):
             return False
-    except Exception:  # noqa: BLE001 - told by the request that fails again when it runs alone
+    except BaseException:  # noqa: BLE001 - told by the request that fails again when it runs alone
         return False
     first = 0
     for part in group:
@@ -187,8 +205,4 @@ def _shared_run(step: Step, group: Sequence[_Part], slots: memoryview[int], cloc
         for output, key in step.outputs:
             values[key] = result[output][first:last]
         first = last
-    slots[at + STEP_NANOSECONDS] += clock() - begun
-    slots[at + STEP_COUNT] += len(group)
-    slots[at + STEP_ROWS] += rows
-    slots[at + STEP_BATCHES] += 1
     return True

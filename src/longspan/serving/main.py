@@ -74,12 +74,14 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
     server = await worker.loop.create_unix_server(lambda: Connection(worker), sock=listening.socket)
     told = asyncio.Event()
     _obey(worker, listening, told)
-    listening.publish()
+    worker.counts[page.process + READY] = 1
     worker.tick()
+    listening.publish()
     logs.event("info", f"{work.unit} slot {orders.slot} is ready: generation {orders.generation}, pid {os.getpid()}")
 
     await told.wait()
-    page.slots[page.process + READY] = 0
+    worker.counts[page.process + READY] = 0
+    worker.write_page()
     logs.event("info", "draining")
     await worker.leave(listening, server)
     logs.event("info", "drained")

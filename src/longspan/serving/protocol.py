@@ -102,7 +102,7 @@ class Connection(asyncio.Protocol):
         self.owed: deque[Exchange] = deque()
         """Requests that are not answered yet, the oldest first."""
         self.idle = 0
-        """Ticks of the worker's slow clock without a request (`Worker.tick`)."""
+        """Quarters of a second without a request, roughly (`Worker.tick`)."""
         self.since = 0
         """Of a request in part, a slow reader, a lingering close: when it last moved."""
         self._closing = False
@@ -190,15 +190,13 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         parser, fields = self._parser, self._fields
-        exchange = self._current = Exchange(self, fields)
-        self._fields = {}
         try:
             route = self._paths[self._url][parser.get_method()]
         except KeyError:
             route = self._worker.routes.find(self._url, parser.get_method())
+        exchange = self._current = Exchange(self, route, fields, parser.should_keep_alive())
+        self._fields = {}
         self._url = b""
-        exchange.route = route
-        exchange.keep = parser.should_keep_alive()
         if self._odd:
             self._odd = False
             self._unusual(exchange)
@@ -312,8 +310,7 @@ class Connection(asyncio.Protocol):
             self._current = None
         self._body, self._joined = [], []
         self._closing = True
-        exchange = Exchange(self, {})
-        exchange.keep = False
+        exchange = Exchange(self, refusing(error), {}, keep=False)
         exchange.torn = not whole
         self.owed.append(exchange)
         self.answer(exchange, refusal(error, keep_alive=False))

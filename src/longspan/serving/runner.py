@@ -123,8 +123,8 @@ class Workshop:
 
     loop: asyncio.AbstractEventLoop
     thread: ChainThread
-    slots: memoryview[int]
-    """The load page."""
+    counts: list[int]
+    """The load page's slots, as a list: it is counted in here, and written to the page now and then."""
     wake: Callable[[], None]
     """Start the sweep that ends what takes too long; it stops by itself when nothing waits or runs."""
 
@@ -150,7 +150,7 @@ class Groups:
         """
         self._name, self._steps, self._limits, self._pace = name, steps, limits, pace
         self._bound, self._at, self._finish = queue, at, finish
-        self._workshop, self._slots = workshop, workshop.slots
+        self._workshop, self._counts = workshop, workshop.counts
         self._waiting: list[Exchange] = []
         self._running: list[Exchange] = []
         self._called = False
@@ -192,15 +192,13 @@ class Groups:
         """All that came in during one turn of the loop."""
         self._called = False
         waiting, self._waiting = self._waiting, []
-        slots, finish = self._slots, self._finish
+        counts, finish = self._counts, self._finish
         while waiting:
             if len(waiting) == 1:
                 group, waiting = waiting, []
             else:
                 group, waiting = cut(waiting, self._rows_limit)
-            begun = monotonic_ns()
-            graph.run(self._steps, group, slots, monotonic_ns)
-            if monotonic_ns() - begun > SLOW:
+            if graph.run(self._steps, group, counts, monotonic_ns) > SLOW:
                 self._slow()
             for exchange in group:
                 finish(exchange)
@@ -210,7 +208,7 @@ class Groups:
 
     def _slow(self) -> None:
         if self._pace is not None and not preempted():
-            self._pace.slow(self._slots[self._last_run])
+            self._pace.slow(self._counts[self._last_run])
             if not self._pace.inline:
                 self._adopt()
 
@@ -245,12 +243,10 @@ class Groups:
 
     def run_group(self, group: Sequence[Exchange]) -> None:
         """In the thread: take `group` through the steps."""
-        slots = self._slots
-        begun = monotonic_ns()
-        graph.run(self._steps, group, slots, monotonic_ns)
+        took = graph.run(self._steps, group, self._counts, monotonic_ns)
         if self._pace is not None:
-            run = slots[self._last_run]
-            if monotonic_ns() - begun > SLOW and not preempted():
+            run = self._counts[self._last_run]
+            if took > SLOW and not preempted():
                 self._pace.slow(run)
             self._pace.look(run)
 
@@ -260,7 +256,7 @@ class Groups:
             self._running = []
         for exchange in group:
             if failure is not None and exchange.error is None:
-                exchange.error = failure
+                exchange.error, exchange.failed_at = failure, self._name
             if not exchange.done:
                 self._finish(exchange)
         if self._pace is not None and self._pace.inline and not self.busy():
@@ -268,9 +264,9 @@ class Groups:
         self._gauge()
 
     def _gauge(self) -> None:
-        slots, at, waiting = self._slots, self._at, len(self._waiting)
-        slots[at + QUEUED] = waiting
-        slots[at + IN_FLIGHT] = waiting + len(self._running)
+        counts, at, waiting = self._counts, self._at, len(self._waiting)
+        counts[at + QUEUED] = waiting
+        counts[at + IN_FLIGHT] = waiting + len(self._running)
 
 
 class _Group:

@@ -67,8 +67,7 @@ class Tasks:
 
     def drop(self, exchange: Exchange) -> None:
         self._leave(exchange)
-        if exchange.task is not None:
-            exchange.task.cancel()
+        exchange.task.cancel()
 
     def late(self, before: int) -> list[Exchange]:
         late = [one for one in self._running if one.progress < before]
@@ -108,7 +107,7 @@ class Tasks:
             self._workshop.thread.offer(self)
             await call.returned
             return
-        slots, at, begun = self._workshop.slots, step.at, monotonic_ns()
+        counts, at, begun = self._workshop.counts, step.at, monotonic_ns()
         graph.enter(step, exchange)
         try:
             given = step.given(exchange.values)
@@ -120,13 +119,13 @@ class Tasks:
                     exchange.values[key] = result[output]
         except BaseException:
             exchange.failed_at = step.name
-            slots[at + STEP_ERRORS] += 1
+            counts[at + STEP_ERRORS] += 1
             raise
         finally:
-            slots[at + STEP_NANOSECONDS] += monotonic_ns() - begun
-            slots[at + STEP_COUNT] += 1
-            slots[at + STEP_ROWS] += exchange.rows
-            slots[at + STEP_BATCHES] += 1
+            counts[at + STEP_NANOSECONDS] += monotonic_ns() - begun
+            counts[at + STEP_COUNT] += 1
+            counts[at + STEP_ROWS] += exchange.rows
+            counts[at + STEP_BATCHES] += 1
 
     async def _pump(self, values: Any, exchange: Exchange) -> None:
         begun = False
@@ -148,7 +147,7 @@ class Tasks:
         self._gauge()
 
     def _gauge(self) -> None:
-        self._workshop.slots[self._at + IN_FLIGHT] = len(self._running)
+        self._workshop.counts[self._at + IN_FLIGHT] = len(self._running)
 
 
 def _parts(steps: Sequence[graph.Step]) -> list[list[graph.Step]]:
@@ -165,14 +164,14 @@ def _parts(steps: Sequence[graph.Step]) -> list[list[graph.Step]]:
 class _Call:
     """The synchronous part of one request, for the chain thread."""
 
-    __slots__ = ("exchange", "returned", "slots", "steps")
+    __slots__ = ("counts", "exchange", "returned", "steps")
 
     def __init__(self, steps: Sequence[graph.Step], exchange: Exchange, workshop: Workshop) -> None:
-        self.steps, self.exchange, self.slots = steps, exchange, workshop.slots
+        self.steps, self.exchange, self.counts = steps, exchange, workshop.counts
         self.returned: asyncio.Future[None] = workshop.loop.create_future()
 
     def work(self) -> None:
-        graph.run(self.steps, [self.exchange], self.slots, monotonic_ns)
+        graph.run(self.steps, [self.exchange], self.counts, monotonic_ns)
 
     def finish(self, failure: BaseException | None) -> None:
         if failure is not None and self.exchange.error is None:
