@@ -16,7 +16,7 @@ ANSWERS = Metric(
     "longspan_gateway_answers_total", "counter", "Answers to callers, those of the gateway itself included.", ("class",)
 )
 DURATION = Metric(
-    "longspan_request_duration_seconds",
+    "longspan_gateway_request_duration_seconds",
     "histogram",
     "Time from a caller's first byte to the answer's last.",
 )

@@ -56,7 +56,8 @@ class Envoy:
         While it does not answer (`version` is empty), `endpoints` are those it was last known to hold:
         whoever stops replicas must not take silence for "not routed".
         """
-        pid = holder(self._state / LOCK) or self._newborn()
+        newborn = self._newborn()
+        pid = holder(self._state / LOCK) or newborn
         if pid != self._pid:
             if self._pid is not None and not self._ending:
                 self._past = died(self._past, time.time_ns())
@@ -158,12 +159,16 @@ class Envoy:
 
     def rotate_logs(self, limit_bytes: int = LOG_BYTES) -> None:
         """Put a log over `limit_bytes` aside as ``NAME.1``, in place of the one before it."""
-        full = [path for name in (ACCESS_LOG, ENVOY_LOG) if _size(path := self._state / name) > limit_bytes]
-        for path in full:
-            path.rename(f"{path}.1")
-        if full:
+        access, own = self._state / ACCESS_LOG, self._state / ENVOY_LOG
+        if _size(access) > limit_bytes:
+            access.rename(f"{access}.1")
             with contextlib.suppress(Unreachable):
                 self._admin.do("/reopen_logs")
+        if _size(own) > limit_bytes:
+            # Its standard error, which cannot be reopened: as Envoy's own log file it would be buffered,
+            # and the last lines before a crash are the ones that matter.
+            shutil.copyfile(own, f"{own}.1")
+            os.truncate(own, 0)
 
     def _newborn(self) -> int | None:
         """The pid of our child as long as it lives: it takes the lock a moment after its birth. Reaps it."""
@@ -219,7 +224,6 @@ def _arguments() -> list[str]:
         # A misspelt key of ours must be refused, not ignored, which is the default for watched files.
         "--reject-unknown-dynamic-fields",
         "--log-level", "warning",
-        "--log-path", ENVOY_LOG,
         # Ten seconds by default: `longspan logs` would come late.
         "--file-flush-interval-msec", "1000",
         # Connections of a listener that was replaced are closed after this; the default is ten minutes.

@@ -6,7 +6,6 @@ Source: proc_net_tcp (Linux, Documentation/networking): addresses and ports in h
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,10 +67,9 @@ def _listeners(table: str, port: int) -> Iterator[str]:
 
 def _open(folder: Path) -> Iterator[str]:
     try:
-        for entry in os.scandir(folder):
-            target = os.readlink(entry.path)
-            if re.match(r"socket:", target):
-                yield target
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield os.readlink(entry.path)
     except OSError:
         return
 
