@@ -28,12 +28,12 @@ def down(file: File = DEFAULT_FILE, state: State = "", now: Now = False) -> None
     """
     place = Place.named(file, state)
     place.must_exist()
-    if not place.state.is_dir():
-        say("nothing runs here")
-        return
     try:
         place.control.down(now=now)
     except NotRunning:
+        if not place.run.is_dir():  # its sockets go when a system has stopped
+            say("nothing runs here")
+            return
         once(place, "down", Any, *(["--now"] if now else []))
     else:
         if not place.control.gone(DRAIN_SECONDS):

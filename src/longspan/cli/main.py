@@ -68,6 +68,10 @@ def run(arguments: list[str]) -> int:
         # Whoever read us has had enough (`longspan logs | head`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
     except Exception as error:  # noqa: BLE001 - the last door: a person must never meet a stack trace
         if debug:
             traceback.print_exc()

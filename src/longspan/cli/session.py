@@ -127,11 +127,11 @@ class Session:
             raise self.child.last_words()
         count = ready_count(self.display.last)
         replicas = f"{count} replica{'s' * (count != 1)} still serve{'s' * (count == 1)}"
-        raise LongspanError(f"control died; {replicas}", remedy="longspan up takes them over")
+        raise LongspanError(f"control died; {replicas}", remedy="longspan up takes over")
 
     def _left_behind(self) -> bool:
-        """Has control ended without stopping what it held? A system that has stopped has no sockets."""
-        return any((self.place.state / "run").glob("**/*.sock"))
+        """Has control ended without stopping what it held?"""
+        return any(self.place.run.glob("**/*.sock"))
 
 
 def _serves(status: Status) -> bool:

@@ -37,7 +37,7 @@ class Watching:
         except Invalid as error:
             for complaint in error.complaints:
                 say(str(complaint), style="red")
-            say("saved, but the file is wrong: nothing has been touched")
+            say("saved, but it is wrong: nothing has been touched")
         except LongspanError as error:
             say(f"saved, but not applied: {error}", style="red")
         else:

@@ -38,6 +38,11 @@ class Place:
         return Control(self.state)
 
     @property
+    def run(self) -> Path:
+        """Sockets of what runs. A system that has stopped in good order has none."""
+        return self.state / "run"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 
