@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longspan.base.errors import Invalid
-from longspan.spec.load import Loaded, load_text
+from longspan.spec.load import COMPLAINT_LIMIT, Loaded, load_text
 from longspan.spec.system import System
 from tests.spec.files import as_block, as_flow, systems
 
@@ -205,3 +205,12 @@ def test_a_good_file_with_a_few_characters_changed_is_judged_all_the_same(draw: 
         new = draw.draw(st.text(max_size=3) | st.sampled_from(list("\t\n:{}[]\"'*&!%#,-?|>@`\\")))
         text = text[:at] + new + text[at + gone :]
     judged(text)
+
+
+def test_a_hopeless_file_is_told_of_its_first_mistakes_only() -> None:
+    models = "".join(f"  m{n}: {{path: m.onnx}}\n" for n in range(1500))
+    steps = "".join(f"      s{n}: {{model: n{n}}}\n" for n in range(1500))
+    text = f"system: {{name: a}}\nmodels:\n{models}services:\n  s:\n    steps:\n{steps}"
+    with pytest.raises(Invalid) as raised:
+        load(text)
+    assert len(raised.value.complaints) == COMPLAINT_LIMIT

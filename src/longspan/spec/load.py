@@ -7,6 +7,7 @@ checked (`words` turns what pydantic finds into our words) and the sections are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from pydantic import ValidationError
 
@@ -15,6 +16,9 @@ from longspan.spec import agree, words
 from longspan.spec.places import Finding, Path, Places, dotted
 from longspan.spec.system import System
 from longspan.spec.text import read
+
+COMPLAINT_LIMIT = 200
+"""A file with more mistakes than that is told of the first; each guess at what was meant takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,17 @@ def load_text(text: str | bytes, file: str) -> Loaded:
     Raises `Invalid` with every complaint at once, in the order of the file, each with line and column.
     """
     tree = read(text, file)
-    found = list(agree.findings(tree.data))
+    found = list(islice(agree.findings(tree.data), COMPLAINT_LIMIT))
     system: System | None = None
     try:
         system = System.model_validate(tree.data)
     except ValidationError as error:
         # What is empty or holds a secret has been told once; that it is no number either helps nobody.
         told = {(finding.path, finding.of_key) for finding in found}
-        found += [f for f in words.findings(error, tree.data, System) if (f.path, f.of_key) not in told]
+        wrong = words.findings(error, tree.data, System, COMPLAINT_LIMIT)
+        found += [finding for finding in wrong if (finding.path, finding.of_key) not in told]
     known = {complaint.at for complaint in tree.complaints}
     complaints = (*tree.complaints, *(c for c in tree.places.complaints(found) if not c.at or c.at not in known))
     if system is None or complaints:
-        raise Invalid(complaints)
+        raise Invalid(tuple(sorted(complaints)[:COMPLAINT_LIMIT]))
     return Loaded(system, file, tree.places)

@@ -11,7 +11,6 @@ its own is what makes duplicate keys, aliases and tags ours to judge.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from ruamel.yaml.events import (
 from longspan.base.errors import Complaint, Invalid
 from longspan.base.units import format_size
 from longspan.spec.places import Path, Place, Places, dotted, printable
+from longspan.spec.scalars import resolve
 from longspan.spec.syntax import explain
 
 SIZE_LIMIT = 256 << 10
@@ -40,15 +40,6 @@ DEPTH_LIMIT = 32
 """Mappings and lists within each other."""
 NODE_LIMIT = 20_000
 """Values in all, those that aliases repeat counted each time."""
-
-# YAML 1.2.2, section 10.3.2: the core schema's tag resolution.
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+")
-_OTHER_INT = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_INT64 = range(-(1 << 63), 1 << 63)
 
 _DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*%")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -270,30 +261,6 @@ class _Composer:
 
     def _stop(self, event: Any, path: Path, problem: str, remedy: str) -> Invalid:
         return Invalid((*self.complaints, self._complaint(event, path, problem, remedy)))
-
-
-def resolve(text: str) -> tuple[Any, str]:
-    """What a plain scalar means, and what is wrong with it (empty when nothing is)."""
-    if text in _NULL:
-        return None, ""
-    if text in _BOOL:
-        return _BOOL[text], ""
-    if _OTHER_INT.fullmatch(text):
-        return _whole(text, 0)
-    if _INT.fullmatch(text):
-        return _whole(text, 10)
-    if _NOT_FINITE.fullmatch(text):
-        return 0.0, f"is {text}, which is no finite number"
-    if _FLOAT.fullmatch(text):
-        value = float(text)
-        return (value, "") if math.isfinite(value) else (0.0, "is a number too large to hold")
-    return text, ""
-
-
-def _whole(text: str, base: int) -> tuple[Any, str]:
-    # The length is looked at first: Python refuses to make numbers of thousands of digits.
-    value = int(text, base) if len(text) <= 30 else _INT64.stop
-    return (value, "") if value in _INT64 else (0, "is a number of more than 64 bits")
 
 
 def _unfold(node: _Node, path: Path, key: tuple[int, int], places: dict[Path, Place]) -> Any:

@@ -20,12 +20,14 @@ from longspan.spec.values import show
 
 _KEY = "[key]"
 """How pydantic marks that the key, not the value, was refused."""
+_CHOICES = 1000
+"""Names that are looked through for the one that was meant."""
 _PLACEHOLDER = {"models": "MODEL", "services": "SERVICE", "steps": "STEP"}
 
 
-def findings(error: ValidationError, data: Any, root: type[Section]) -> tuple[Finding, ...]:
-    """Each error of pydantic as a finding. `data` is what was validated as `root`."""
-    details = error.errors(include_url=False)
+def findings(error: ValidationError, data: Any, root: type[Section], most: int = 200) -> tuple[Finding, ...]:
+    """Each error of pydantic as a finding, up to `most`. `data` is what was validated as `root`."""
+    details = error.errors(include_url=False)[:most]
     mistyped = {_meant(detail["loc"], root) for detail in details if detail["type"] == "extra_forbidden"}
     # Who wrote `sytem` is asked whether `system` was meant; that it is missing says nothing new.
     told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in mistyped]
@@ -34,7 +36,7 @@ def findings(error: ValidationError, data: Any, root: type[Section]) -> tuple[Fi
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Asks whether the nearest candidate was meant, or says what there is to choose from."""
-    names = sorted(candidates)
+    names = sorted(candidates)[:_CHOICES]
     if guess := closest(name, names):
         return f"Did you mean {guess}?"
     return f"There {'is' if len(names) == 1 else 'are'} {joined(names)}." if names else "There is none."
