@@ -207,6 +207,14 @@ def test_a_good_file_with_a_few_characters_changed_is_judged_all_the_same(draw: 
     judged(text)
 
 
+def test_no_name_in_a_complaint_can_play_with_the_terminal() -> None:
+    told = "".join(
+        complaints(r"""{system: {name: a}, models: {"\e[2J": 3}, services: {s: {steps: {x: {model: "\e[2K"}}}}}""")
+    )
+    assert "\x1b" not in told
+    assert r"\x1b[2J" in told
+
+
 def test_a_hopeless_file_is_told_of_its_first_mistakes_only() -> None:
     models = "".join(f"  m{n}: {{path: m.onnx}}\n" for n in range(1500))
     steps = "".join(f"      s{n}: {{model: n{n}}}\n" for n in range(1500))

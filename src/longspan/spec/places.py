@@ -18,6 +18,8 @@ Path = tuple[str | int, ...]
 
 _SHOWN = 80
 """Characters of one part of a path that a complaint repeats."""
+_SAID = 600
+"""Characters of a problem or a remedy; names of the file and messages of its modules may stand in them."""
 
 
 class Place(NamedTuple):
@@ -58,7 +60,8 @@ class Places:
             line, column = 0, 0
         else:
             line, column = (place.key_line, place.key_column) if of_key else (place.line, place.column)
-        return Complaint(self.file, line, column, dotted(finding.path), finding.problem, finding.remedy)
+        problem, remedy = printable(finding.problem, _SAID), printable(finding.remedy, _SAID)
+        return Complaint(self.file, line, column, dotted(finding.path), problem, remedy)
 
     def complaints(self, findings: Iterable[Finding]) -> tuple[Complaint, ...]:
         """All findings with their positions, none twice."""
