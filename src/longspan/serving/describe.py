@@ -43,6 +43,7 @@ def main(orders_path: str) -> int:
 
 def describe(orders: DescribeOrders) -> Described:
     """Each model and each run, or what is wrong with it. Puts the code's folder first on the import path."""
+    sys.dont_write_bytecode = True  # the folder is the user's
     if orders.code_path:
         sys.path.insert(0, os.path.abspath(orders.code_path))
     errors: dict[str, str] = {}
