@@ -10,9 +10,10 @@ from longspan.client.terminal import say, say_json, say_table, table
 
 
 def check(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
-    """Check the file and prove that its steps fit, without running anything.
+    """Check the file and prove that its steps fit.
 
     Prints what each step takes and gives; or every complaint at once, with file, line and column (exit 2).
+    Step modules are imported, but no step and no model runs.
 
     Example: longspan check --file longspan.yaml
     """

@@ -13,7 +13,9 @@ from longspan.client.terminal import say, say_json, say_table, table
 
 
 def doctor(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
-    """Look at the machine: is all there that Longspan needs, and what to do where it is not (exit 1).
+    """Look whether this machine has all that Longspan needs.
+
+    Says what to do where it has not (exit 1).
 
     Example: longspan doctor
     """

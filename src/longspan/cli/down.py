@@ -20,9 +20,10 @@ Now = Annotated[bool, typer.Option("--now", help="Stop at once: requests that ar
 
 
 def down(file: File = DEFAULT_FILE, state: State = "", now: Now = False) -> None:
-    """Stop the system: no new requests, those under way are answered, then every process ends.
+    """Stop the system.
 
-    Without a control it does the same by itself: what a dead one left behind is found and stopped.
+    No new requests are taken, those under way are answered, then every process ends. What a control that
+    died left behind is found and stopped too.
 
     Example: longspan down --now
     """

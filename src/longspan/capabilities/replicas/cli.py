@@ -21,7 +21,7 @@ LogFile = Annotated[str, typer.Option("--file", metavar="FILE", help="The file t
 
 
 def status(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
-    """Show what runs: the generation, each replica and its state, and what has failed.
+    """Show what runs, and what has failed.
 
     Example: longspan status --json
     """
@@ -48,7 +48,9 @@ def logs(
     state: State = "",
     raw: Raw = False,
 ) -> None:
-    """Print the logs of all processes of the system, each line with its source.
+    """Print the logs of all processes.
+
+    Each line begins with its source. With --id, all that the kept logs hold about one request.
 
     Example: longspan logs -f --id 5c1f7c0e-9a3e-4f43-9d0e-0d5d5a1f2b11
     """
