@@ -17,7 +17,7 @@ import numpy as np
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
-from longspan.wire.tensors import Tensor, TensorError, to_binary, to_lists
+from longspan.wire.tensors import Tensor, TensorError, one, to_binary, to_lists
 
 EVENT_STREAM = "text/event-stream"
 NDJSON = "application/x-ndjson"
@@ -99,9 +99,8 @@ def to_tensor(body: bytes, tensor: TensorType) -> Tensor:
             raise RequestError(
                 400, f"the body is no UTF-8 text: byte {error.start} is {body[error.start]:#04x}"
             ) from None
-    array = np.empty(1, object)
-    array[0] = body
-    return array.reshape((1,) * len(tensor.shape))
+    array = one(body)
+    return array if len(tensor.shape) == 1 else array.reshape((1,) * len(tensor.shape))
 
 
 def from_tensor(array: Tensor, tensor: TensorType, media_type: str) -> bytes:

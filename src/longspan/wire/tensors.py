@@ -193,6 +193,13 @@ def to_binary(array: Tensor) -> bytes:
     return b"".join(parts)
 
 
+def one(element: bytes) -> Tensor:
+    """BYTES [1] of this element, which is not copied."""
+    array = np.empty(1, object)
+    array[0] = element
+    return array
+
+
 def dtype_name(array: Tensor) -> str:
     """OIP name of the array's data type. Raises `TensorError` when it has none."""
     name = _OIP.get(array.dtype)

@@ -13,6 +13,7 @@ import os
 import platform
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import numpy as np
@@ -72,7 +73,8 @@ def _cached(model: ModelWork, path: str, graphs_folder: str) -> onnxruntime.Infe
         try:
             return _session(graph, _options(model.threads, optimise=False))
         except LongspanError:
-            os.unlink(graph)
+            with suppress(FileNotFoundError):
+                os.unlink(graph)
     unfinished = f"{graph}.{os.getpid()}"
     options = _options(model.threads, optimise=True)
     options.optimized_model_filepath = unfinished

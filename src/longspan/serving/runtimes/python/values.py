@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from longspan.base.signatures import TensorType
-from longspan.wire.tensors import NUMPY, Tensor, TensorError, bind
+from longspan.wire.tensors import NUMPY, Tensor, TensorError, bind, one
 
 _BYTES = (bytes, bytearray, memoryview, str)
 _KINDS = {"b": "b", "f": "biuf"}
@@ -38,9 +38,11 @@ def giver(what: str, tensor: TensorType, form: str) -> Callable[[Any, dict[str, 
 
     def give(value: Any, dims: dict[str, int]) -> Tensor:
         if encoded and single:
-            value = [to_json(what, value)]
-        elif encoded:
+            return one(to_json(what, value))
+        if encoded:
             value = [to_json(what, part) for part in _listed(what, tensor, value)]
+        elif single and value.__class__ is bytes and tensor.dtype == "BYTES":
+            return one(value)
         elif single and (isinstance(value, _BYTES) or np.ndim(value) == 0):
             value = value.reshape(1) if isinstance(value, (np.ndarray, np.generic)) else [value]
         return check(what, tensor, value, dims)
