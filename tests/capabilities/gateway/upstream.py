@@ -1,6 +1,6 @@
 """A small real HTTP server on a unix socket, for the gateway to send requests to.
 
-``python upstream.py SOCKET NAME``: answers what it saw as JSON. The query tells it how to behave:
+``python upstream.py SOCKET NAME``: answers what it saw as JSON. The query, else a short body, tells it how to behave:
 ``status=500`` answers so, ``wait=0.5`` takes so long, ``die=1`` kills itself with the request in hand,
 ``chunks=3`` streams so many lines, ``pause=0.1`` apart. Like a worker, it listens under a temporary
 name and renames that over the socket's path, so that the path always leads somewhere that answers.
@@ -39,7 +39,7 @@ class Upstream:
         method, target, _ = head[0].split(" ")
         headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
         body = b"".join([part async for part in _body(reader, headers)])
-        how = dict(parse_qsl(urlsplit(target).query))
+        how = dict(parse_qsl(urlsplit(target).query or body[:100].decode("latin-1")))
         if urlsplit(target).path != "/v2/health/ready":
             self.answered += 1
         if "die" in how:
