@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -64,10 +65,20 @@ def test_each_question_is_answered_with_its_value(tmp_path: Path) -> None:
     assert orders == [{"author": "me", "on": 2}, {"author": "me", "to": 1}, {"now": True}]
 
 
+def test_stopping_ends_when_the_process_of_control_has_ended(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        status = replace(STATUS, control=ControlView(pid=process.pid))
+        server = Answering({"GET /v1/status": told(status), "POST /v1/down": whole(b"null", 202)})
+        with server.on_unix(tmp_path / "control.sock"):
+            control = Control(tmp_path)
+            assert not control.stop(now=False, within_seconds=0.05)
+            process.kill()
+            assert control.stop(now=True, within_seconds=10)
+
+
 def test_without_a_socket_nothing_runs(tmp_path: Path) -> None:
     control = Control(tmp_path / "never-made")
     assert not control.running()
-    assert control.gone(within_seconds=0)
     with pytest.raises(NotRunning, match=r"no control runs for this system.*longspan up"):
         control.status()
     with pytest.raises(NotRunning):

@@ -30,14 +30,14 @@ def down(file: File = DEFAULT_FILE, state: State = "", now: Now = False) -> None
     place = Place.named(file, state)
     place.must_exist()
     try:
-        place.control.down(now=now)
+        ended = place.control.stop(now=now, within_seconds=DRAIN_SECONDS)
     except NotRunning:
         if not place.run.is_dir():  # its sockets go when a system has stopped
             say("nothing runs here")
             return
         once(place, "down", Any, *(["--now"] if now else []))
     else:
-        if not place.control.gone(DRAIN_SECONDS):
+        if not ended:
             remedy = "longspan down --now cuts off what is still being answered"
             raise LongspanError(f"control has not ended after {DRAIN_SECONDS:.0f} s", remedy=remedy)
     say("stopped")

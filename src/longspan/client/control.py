@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -78,17 +79,14 @@ class Control:
             time.sleep(LOOK_AGAIN_SECONDS)
 
     def down(self, *, now: bool = False) -> None:
-        """Ask control to stop all and exit. Returns at once: see `gone`."""
+        """Ask control to stop all and exit. Returns at once: see `stop`."""
         self._send("POST", "/v1/down", messages.DownOrder(now=now))
 
-    def gone(self, within_seconds: float) -> bool:
-        """Wait until no control listens; false when one still does after `within_seconds`."""
-        until = time.monotonic() + within_seconds
-        while self.running():
-            if time.monotonic() > until:
-                return False
-            time.sleep(LOOK_AGAIN_SECONDS)
-        return True
+    def stop(self, *, now: bool, within_seconds: float) -> bool:
+        """Stop all and wait until control's process has ended; false when it has not after `within_seconds`."""
+        with _watched(self.status().control.pid) as ended:
+            self.down(now=now)
+            return ended(within_seconds)
 
     def running(self) -> bool:
         """Does a process listen at the socket? It may still be too busy to answer."""
@@ -134,6 +132,17 @@ class Control:
         if not 200 <= status < 300:
             raise error_of(problem_of(status, answer))
         return answer
+
+
+@contextlib.contextmanager
+def _watched(pid: int) -> Iterator[Callable[[float], bool]]:
+    """Hold on to a process, so that another that gets its pid is never taken for it."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        # A pidfd is readable once its process has ended.
+        yield lambda seconds: bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
