@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from longspan.serving.graph import step_name
-from longspan.serving.runtimes import request_id
+from longspan.serving.runtimes import redact, request_id
 
 MOST = 200
 """Records a second. A service that fails at each of thousands of requests must not fill the disk with one error."""
@@ -43,7 +43,7 @@ def event(level: str, message: str, *, request: str = "", step: str = "") -> Non
         record["request"] = request
     if step:
         record["step"] = step
-    record["message"] = message
+    record["message"] = redact(message)
     if _Flow.dropped:
         record["dropped"], _Flow.dropped = _Flow.dropped, 0
     try:
