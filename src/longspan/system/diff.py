@@ -52,7 +52,7 @@ def _flat(at: str, value: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         yield at, ", ".join(map(str, value)) if isinstance(value, list) else _scalar(value)
         return
-    if at.endswith(_ORDERED):
+    if at.endswith(_ORDERED) and len(value) > 1:
         # The order of a mapping has no line of its own, and steps run in theirs.
         yield at, " > ".join(value)
     for key, inner in value.items():

@@ -58,6 +58,7 @@ def shown(planned: run.Planned) -> messages.Plan:
         on=planned.on.number if planned.on else None,
         changes=tuple(messages.Change(kind=c.kind, at=c.at, before=c.before, after=c.after) for c in planned.changes),
         restarts=planned.restarts,
+        notes=planned.notes,
     )
 
 

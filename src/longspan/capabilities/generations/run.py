@@ -32,6 +32,7 @@ class Planned(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
     restarts: tuple[str, ...]
     """Units whose replicas would be replaced."""
+    notes: tuple[str, ...] = ()
 
 
 class Ledger(Protocol):
@@ -60,7 +61,11 @@ class See(Protocol):
 
 def plan(see: See, ledger: Ledger) -> Planned:
     """What the file would change. Touches nothing."""
-    return _planned(see, ledger.current(), see.prepare().accepted)
+    planned = _planned(see, ledger.current(), see.prepare().accepted)
+    if (pending := ledger.pending()) is None:
+        return planned
+    note = f"generation {pending.number} is on its way; what it changes is not counted here"
+    return msgspec.structs.replace(planned, notes=(note,))
 
 
 def apply(see: See, ledger: Ledger, *, author: str, on: int | None, now: int) -> tuple[Generation | None, Planned]:
