@@ -127,12 +127,12 @@ def commands() -> str:
         "Exit codes: 0 done, 1 failed, 2 usage or invalid file, 3 the plan would change something, 4 refused.",
     ]
     group = cli._group()
-    for name in cli.HOMES:
-        command = group.commands[name]
-        context = typer.Context(command, info_name=f"longspan {name}", terminal_width=100)
+    for name, command in {"": group, **{name: group.commands[name] for name in cli.HOMES}}.items():
+        title = f"longspan {name}".strip()
+        context = typer.Context(command, info_name=title, terminal_width=100)
         records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-        rows = [f"| `{record[0]}` | {_cell(record[1])} |" for record in records if record and record[0] != "--help"]
-        parts += [f"## `longspan {name}`", f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"]
+        rows = [f"| `{record[0]}` | {_cell(record[1])} |" for record in records if record and "--help" not in record[0]]
+        parts += [f"## `{title}`", f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```"]
         parts.append(command.help or "")
         if rows:
             parts.append("\n".join(["| option | |", "| --- | --- |", *rows]))
