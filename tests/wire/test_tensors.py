@@ -16,7 +16,6 @@ from longspan.base.signatures import TensorType
 from longspan.wire.tensors import (
     TensorError,
     bind,
-    dtype_name,
     from_binary,
     from_json,
     to_binary,
@@ -228,9 +227,3 @@ def test_a_step_may_give_nothing_along_a_free_dimension_but_never_no_rows() -> N
     bind("output 'boxes'", TensorType("FP32", ("n", 4)), (0, 4), {}, least=0)
     with pytest.raises(TensorError, match="batch is 0"):
         bind("output 'boxes'", TensorType("FP32", ("batch", 4)), (0, 4), {}, least=0)
-
-
-def test_every_array_of_the_table_has_a_name() -> None:
-    assert [dtype_name(np.zeros(1, row.numpy)) for row in TABLE] == [row.oip for row in TABLE]
-    with pytest.raises(TensorError, match="complex64"):
-        dtype_name(np.zeros(1, "c8"))

@@ -28,7 +28,6 @@ Tensor = NDArray[Any]
 
 NUMPY = {row.oip: np.dtype(row.numpy) for row in TABLE}
 """OIP name -> numpy dtype, little-endian."""
-_OIP = {dtype: name for name, dtype in NUMPY.items()}
 _CODES = dict(zip(BY_OIP, "?BHIQbhiqefd", strict=False))
 """OIP name -> code of `struct`, which packs faster than numpy converts and refuses what is out of range."""
 _ELEMENTS: dict[str, Any] = {"bool": bool, "uint": int, "int": int, "float": float, "bytes": str}
@@ -101,10 +100,10 @@ def from_json(what: str, tensor: TensorType, shape: Sequence[int], data: bytes |
         raise TensorError(f"{what}: data is no JSON list: {error}") from None
     if nested:
         values = _flatten(what, tensor, values, shape)
-    return from_values(what, tensor, tuple(shape), values)
+    return _from_values(what, tensor, tuple(shape), values)
 
 
-def from_values(what: str, tensor: TensorType, shape: tuple[int, ...], values: list[Any]) -> Tensor:
+def _from_values(what: str, tensor: TensorType, shape: tuple[int, ...], values: list[Any]) -> Tensor:
     """A flat list of Python values, each of the kind that the type wants, to an array; else `TensorError`."""
     count = prod(shape)
     if len(values) != count:
@@ -198,14 +197,6 @@ def one(element: bytes) -> Tensor:
     array = np.empty(1, object)
     array[0] = element
     return array
-
-
-def dtype_name(array: Tensor) -> str:
-    """OIP name of the array's data type. Raises `TensorError` when it has none."""
-    name = _OIP.get(array.dtype)
-    if name is None:
-        raise TensorError(f"an array of {array.dtype} has no Open Inference Protocol data type")
-    return name
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------

@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
 
-from longspan.base.dtypes import BY_OIP
-from longspan.base.errors import LongspanError, RequestError
-from longspan.base.signatures import Signature, TensorType, parse_tensor_type
-from longspan.serving.runtimes import Runnable, redact
-from longspan.serving.runtimes.python import load
-from longspan.serving.runtimes.python.values import check
-from longspan.wire.orders import StepWork
-from longspan.wire.tensors import Tensor, TensorError
+from longspan.base.errors import LongspanError
+from longspan.serving.runtimes import redact
+from longspan.wire.tensors import Tensor
+from tests.serving.runtimes.calling import failure, of, step
 from tests.serving.runtimes.conftest import Module
-from tests.wire.tensors_drawn import same, tensors
-
-
-def types(text: str) -> dict[str, TensorType]:
-    """``x FP32[batch, 2]; y JSON[1]``"""
-    parts = (part.split(maxsplit=1) for part in text.split(";") if part.strip())
-    return {name: parse_tensor_type(kind, frozenset(BY_OIP)) for name, kind in parts}
-
-
-def step(
-    name: str, inputs: str, outputs: str, *, attribute: str = "f", sources: dict[str, str] | None = None, **more: Any
-) -> Runnable:
-    signature = Signature(types(inputs), types(outputs))
-    work = StepWork(
-        name="s", run=f"{name}:{attribute}", repeatable=False, signature=signature,
-        inputs=sources or {key: key for key in signature.inputs}, settings=more.pop("settings", None),
-    )  # fmt: skip
-    return load(work, more.pop("secrets", {}))
-
-
-def of(*elements: bytes) -> Tensor:
-    array = np.empty(len(elements), object)
-    array[:] = elements
-    return array
-
+from tests.wire.tensors_drawn import same
 
 JSONS, TEXTS = 'Annotated[list[Json], Shape("batch")]', 'Annotated[list[str], Shape("batch")]'
 PAIRS, SUMS = 'Annotated[NDArray[np.float32], Shape("batch", 2)]', 'Annotated[NDArray[np.float64], Shape("batch")]'
-
-
-def failure(runnable: Runnable, **inputs: Tensor) -> RequestError:
-    with pytest.raises(RequestError) as caught:
-        runnable.function(inputs)
-    return caught.value
 
 
 def test_bytes_go_through_without_a_copy(module: Module) -> None:
@@ -218,102 +180,6 @@ def test_content_that_is_not_what_it_should_be_is_the_clients_or_the_step_before
     assert f"input 'x' of step 's' is {tensor}; what came is {what}" in error.problem
 
 
-def test_an_async_step_is_awaited(module: Module) -> None:
-    source = """
-    import asyncio
-    async def f(x: int) -> int:
-        await asyncio.sleep(0)
-        return 6 // x
-    """
-    runnable = step(module(source), "x INT64[1]", "y INT64[1]")
-    assert runnable.call == "async"
-    assert asyncio.run(runnable.function({"x": np.array([3])}))["y"][0] == 2
-    with pytest.raises(RequestError, match="step 's' failed: ZeroDivisionError"):
-        asyncio.run(runnable.function({"x": np.array([0])}))
-
-
-def test_a_cancelled_step_is_cancelled(module: Module) -> None:
-    source = """
-    import asyncio
-    async def f() -> int:
-        await asyncio.get_running_loop().create_future()
-    """
-    runnable = step(module(source), "", "y INT64[1]")
-
-    async def cancel() -> None:
-        task = asyncio.ensure_future(runnable.function({}))
-        await asyncio.sleep(0)
-        task.cancel()
-        await task
-
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(cancel())
-
-
-STREAMS = """
-closed = []
-
-async def f(n: int) -> AsyncIterator[Json]:
-    try:
-        for i in range(n):
-            yield {"i": 6 // (4 - i)}
-    finally:
-        closed.append("f")
-
-class Given:
-    def __init__(self): self.i = 0
-    def __aiter__(self): return self
-    async def __anext__(self):
-        self.i += 1
-        return self.i
-    async def aclose(self): closed.append("given")
-
-async def g(n: int) -> AsyncIterator[Json]:
-    return Given()
-
-async def h(n: int) -> AsyncIterator[int]:
-    yield "text"
-"""
-
-
-async def _first(values: AsyncIterator[dict[str, Tensor]], count: int) -> list[bytes]:
-    seen = []
-    async for value in values:
-        seen.append(value["y"][0])
-        if len(seen) == count:
-            break
-    await values.aclose()  # type: ignore[attr-defined]
-    return seen
-
-
-def test_a_stream_gives_one_value_at_a_time_and_is_closed_with_its_reader(module: Module) -> None:
-    name = module(STREAMS)
-    runnable = step(name, "n INT64[1]", "y JSON[1]")
-    assert runnable.call == "stream"
-    assert asyncio.run(_first(runnable.function({"n": np.array([3])}), 9)) == [b'{"i":1}', b'{"i":2}', b'{"i":3}']
-    given_back = step(name, "n INT64[1]", "y JSON[1]", attribute="g").function({"n": np.array([0])})
-    assert asyncio.run(_first(given_back, 2)) == [b"1", b"2"]
-    asyncio.run(_first(runnable.function({"n": np.array([3])}), 1))
-    import steps  # type: ignore[import-not-found]
-
-    assert steps.closed == ["f", "given", "f"]
-
-
-def test_a_stream_that_fails_says_so_where_it_fails(module: Module) -> None:
-    name = module(STREAMS)
-
-    async def read(attribute: str, outputs: str) -> int:
-        count = 0
-        runnable = step(name, "n INT64[1]", outputs, attribute=attribute)
-        with pytest.raises(RequestError, match="step 's' failed: ZeroDivisionError|output 'y' of step 's' is INT64"):
-            async for _ in runnable.function({"n": np.array([9])}):
-                count += 1
-        return count
-
-    assert asyncio.run(read("f", "y JSON[1]")) == 4
-    assert asyncio.run(read("h", "y INT64[1]")) == 0
-
-
 CLASS = """
 class Keyed:
     def __init__(self, key: str, more: dict, top: int = 3):
@@ -355,32 +221,3 @@ def test_a_secret_that_was_not_handed_over_is_said(module: Module) -> None:
 def test_a_step_whose_parameter_the_orders_do_not_know_is_refused(module: Module) -> None:
     with pytest.raises(LongspanError, match="step 's' takes 'z', of which its orders say nothing"):
         step(module("def f(x: bytes, z: bytes) -> bytes: ..."), "x BYTES[1]", "y BYTES[1]")
-
-
-@given(tensors(text=False))
-def test_an_array_of_the_right_type_is_given_on_as_it_is(drawn: tuple[TensorType, Tensor]) -> None:
-    tensor, array = drawn
-    assert check("output 'y'", tensor, array, {}) is array
-    turned = check("output 'y'", TensorType(tensor.dtype, tensor.shape[::-1]), array.T, {})
-    assert turned.flags.c_contiguous
-    assert same(turned, array.T)
-
-
-@given(tensors(text=False, least_rank=1))
-def test_plain_lists_are_as_good_as_arrays(drawn: tuple[TensorType, Tensor]) -> None:
-    tensor, array = drawn
-    assert same(check("output 'y'", tensor, array.tolist(), {}), array)
-
-
-@given(tensors(text=False), tensors(text=False))
-def test_an_array_is_cast_without_loss_or_refused(
-    one: tuple[TensorType, Tensor], other: tuple[TensorType, Tensor]
-) -> None:
-    wanted, array = TensorType(one[0].dtype, other[0].shape), other[1]
-    try:
-        came = check("output 'y'", wanted, array, {})
-    except TensorError:
-        assert not np.can_cast(array.dtype, one[1].dtype, "safe") or "O" in (array.dtype.kind, one[1].dtype.kind)
-        return
-    assert came.dtype == one[1].dtype
-    assert np.array_equal(came.astype(array.dtype), array)

@@ -1,0 +1,40 @@
+"""What a step returns, held against its type: given on as it is, cast without loss, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+
+from longspan.base.signatures import TensorType
+from longspan.serving.runtimes.python.values import check
+from longspan.wire.tensors import Tensor, TensorError
+from tests.wire.tensors_drawn import same, tensors
+
+
+@given(tensors(text=False))
+def test_an_array_of_the_right_type_is_given_on_as_it_is(drawn: tuple[TensorType, Tensor]) -> None:
+    tensor, array = drawn
+    assert check("output 'y'", tensor, array, {}) is array
+    turned = check("output 'y'", TensorType(tensor.dtype, tensor.shape[::-1]), array.T, {})
+    assert turned.flags.c_contiguous
+    assert same(turned, array.T)
+
+
+@given(tensors(text=False, least_rank=1))
+def test_plain_lists_are_as_good_as_arrays(drawn: tuple[TensorType, Tensor]) -> None:
+    tensor, array = drawn
+    assert same(check("output 'y'", tensor, array.tolist(), {}), array)
+
+
+@given(tensors(text=False), tensors(text=False))
+def test_an_array_is_cast_without_loss_or_refused(
+    one: tuple[TensorType, Tensor], other: tuple[TensorType, Tensor]
+) -> None:
+    wanted, array = TensorType(one[0].dtype, other[0].shape), other[1]
+    try:
+        came = check("output 'y'", wanted, array, {})
+    except TensorError:
+        assert not np.can_cast(array.dtype, one[1].dtype, "safe") or "O" in (array.dtype.kind, one[1].dtype.kind)
+        return
+    assert came.dtype == one[1].dtype
+    assert np.array_equal(came.astype(array.dtype), array)
