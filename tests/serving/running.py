@@ -121,6 +121,8 @@ class Running:
     slot: int = 0
     secrets: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
+    secrets_inode: int = 0
+    """Of the pipe that the secrets came through."""
 
     @property
     def orders(self) -> Orders:
@@ -156,6 +158,7 @@ class Running:
         passed: tuple[int, ...] = ()
         if self.secrets:
             reader, writer = os.pipe()
+            self.secrets_inode = os.fstat(reader).st_ino
             os.write(writer, msgspec.json.encode(self.secrets))
             os.close(writer)
             command += ["--secrets", str(reader)]
@@ -197,7 +200,11 @@ class Running:
         """A raw connection."""
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         client.settimeout(WITHIN)
-        client.connect(str(self.socket))
+        try:
+            client.connect(str(self.socket))
+        except OSError:
+            client.close()
+            raise
         return client
 
     def client(self) -> Client:
