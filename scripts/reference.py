@@ -143,9 +143,8 @@ def commands() -> str:
 
 def declared_metrics() -> list[Metric]:
     """What stands in the table METRICS of any module."""
-    homes = [path for path in SOURCE.rglob("*.py") if re.search(r"^METRICS\b", path.read_text(), re.MULTILINE)]
-    names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in homes]
-    return [metric for name in names for metric in importlib.import_module(name).METRICS]
+    homes = _modules(re.compile(r"^METRICS\b", re.MULTILINE))
+    return [metric for home in homes for metric in home.METRICS]
 
 
 def metrics() -> str:
@@ -168,11 +167,22 @@ def metrics() -> str:
 
 
 def error_tree() -> str:
-    """The tree of errors with the exit code of each."""
-    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.LongspanError)]
-    rows = [f"| `{kind.__name__}` | {kind.exit_code} | {_cell(_prose(kind))} |" for kind in kinds]
+    """The tree of errors with the exit code of each, those included that one room alone raises."""
+    declared = re.compile(rf"^class \w+\((?:{'|'.join(kind.__name__ for kind in _kinds(errors))})\)", re.MULTILINE)
+    kinds = {kind.__name__: kind for module in _modules(declared) for kind in _kinds(module)}
+    rows = [f"| `{name}` | {kinds[name].exit_code} | {_cell(_prose(kinds[name]))} |" for name in sorted(kinds)]
     head = ["| error | exit code | when |", "| --- | --- | --- |"]
     return "\n\n".join(["# Errors", _docstring(errors), "\n".join([*head, *rows])])
+
+
+def _kinds(module: Any) -> list[type[errors.LongspanError]]:
+    return [kind for _, kind in inspect.getmembers(module, inspect.isclass) if issubclass(kind, errors.LongspanError)]
+
+
+def _modules(pattern: re.Pattern[str]) -> list[Any]:
+    """The modules of ours whose text has it."""
+    homes = [path for path in sorted(SOURCE.rglob("*.py")) if pattern.search(path.read_text())]
+    return [importlib.import_module(".".join(path.relative_to(SOURCE).with_suffix("").parts)) for path in homes]
 
 
 def control_api() -> str:

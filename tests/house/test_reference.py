@@ -34,6 +34,14 @@ def test_every_metric_has_its_line() -> None:
     assert not {name for name in named if f"| `{name}` |" not in page}
 
 
+def test_every_error_has_its_line() -> None:
+    base = r"LongspanError|Invalid|Refused|Missing|Unreachable|RequestError"
+    named = {name for text in CODE.values() for name in re.findall(rf"^class (\w+)\((?:{base})\)", text, re.MULTILINE)}
+    page = (REFERENCE / "errors.md").read_text()
+    assert len(named) > 4
+    assert not {name for name in named if f"| `{name}` |" not in page}
+
+
 def test_every_setting_is_described() -> None:
     rows = re.findall(r"^\| `\w+` \|.*\| (.*) \|$", (REFERENCE / "settings.md").read_text(), re.MULTILINE)
     assert len(rows) > 20
