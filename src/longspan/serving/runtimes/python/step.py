@@ -126,6 +126,8 @@ class Step:
             return {name: give(given[name], dims) for name, give in self._givers.items()}
         except TensorError as error:
             raise RequestError(500, str(error)) from None
+        except Exception as error:  # what was returned may run code of its own, such as __array__
+            raise self._failure(error) from error
 
     def _named(self, value: Any) -> dict[str, Any]:
         """What was returned, by output. A dict, or an object of the class that the return is annotated with."""

@@ -108,7 +108,10 @@ def _cast(what: str, tensor: TensorType, dtype: np.dtype[Any], value: Any) -> Te
         came = np.asarray(value)
     except ValueError:
         raise TensorError(f"{what} is {tensor}; a ragged list came") from None
-    fits = np.can_cast(came.dtype, dtype, "safe") if typed else came.dtype.kind in _KINDS.get(dtype.kind, "biu")
+    if typed:
+        fits = np.can_cast(came.dtype, dtype, "safe")
+    else:
+        fits = came.dtype.kind in _KINDS.get(dtype.kind, "biu") or _large_integers(came, dtype, value)
     if not fits and (came.size or typed):
         said = f"an array of {came.dtype}" if typed else f"a list of {came.dtype}" if came.ndim else _came(value)
         hint = (
@@ -120,6 +123,13 @@ def _cast(what: str, tensor: TensorType, dtype: np.dtype[Any], value: Any) -> Te
             return came.astype(dtype) if typed or not came.size else np.array(value, dtype)
     except (OverflowError, FloatingPointError) as error:
         raise TensorError(f"{what} is {tensor}: {error}") from None
+
+
+def _large_integers(came: Tensor, dtype: np.dtype[Any], value: Any) -> bool:
+    """Are these whole numbers nevertheless? numpy makes floats or objects of a list in which some pass 2^63."""
+    if came.dtype.kind not in "fO" or dtype.kind not in "uif":
+        return False
+    return all(isinstance(leaf, int) for leaf in np.array(value, object).ravel().tolist())
 
 
 def _bytes(what: str, tensor: TensorType, value: Any) -> Tensor:
@@ -135,7 +145,10 @@ def _bytes(what: str, tensor: TensorType, value: Any) -> Tensor:
     for index, element in enumerate(elements):
         if not isinstance(element, _BYTES):
             raise TensorError(f"{what} is {tensor}; element {index} is {_came(element)}, neither bytes nor text")
-        array[index] = element.encode() if isinstance(element, str) else bytes(element)
+        try:
+            array[index] = element.encode() if isinstance(element, str) else bytes(element)
+        except UnicodeEncodeError:
+            raise TensorError(f"{what} is {tensor}; element {index} is text that UTF-8 cannot hold") from None
     return array.reshape(came.shape)
 
 
