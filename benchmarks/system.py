@@ -120,8 +120,8 @@ class System:
         path.write_text(text.replace(old, new))
 
     def processes(self) -> list[int]:
-        """Every process that works in the state folder (their working directory), control and Envoy included."""
-        return [pid for pid in _pids() if _works_in(pid, self.state.resolve())]
+        """Every process that works in the system's folder or its state: control, Envoy, replicas, commands."""
+        return [pid for pid in _pids() if _works_in(pid, self.folder.resolve())]
 
     def tails(self, lines: int = _TAIL_LINES) -> str:
         """The end of each log, for a failure that must be understood."""
@@ -181,6 +181,7 @@ def _pids() -> Iterator[int]:
 
 def _works_in(pid: int, folder: Path) -> bool:
     try:
-        return Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")) == folder and alive(pid)
+        place = Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"))
+        return place.is_relative_to(folder) and alive(pid)
     except OSError:
         return False

@@ -24,7 +24,27 @@ SETTLE = "1s"
 READY_WITHIN = "4s"
 
 NEVER_READY = "import time\nwhile True:\n    time.sleep(1)"
-DIES_SOON = "import os, threading\nthreading.Timer(0.4, os._exit, (3,)).start()"
+DIES_ONCE_READY = """\
+import json, os, socket, sys, threading, time
+
+def die() -> None:
+    path = json.load(open(sys.argv[2]))["socket"]
+    answer = b""
+    while f'"pid":{os.getpid()}'.encode() not in answer:
+        time.sleep(0.02)
+        with socket.socket(socket.AF_UNIX) as asking:
+            try:
+                asking.connect(path)
+                asking.sendall(b"GET /-/replica HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n")
+                answer = asking.recv(65536)
+            except OSError:
+                pass
+    time.sleep(0.3)
+    os._exit(3)
+
+threading.Thread(target=die, daemon=True).start()
+"""
+"""Waits until its own process answers on its socket, which a worker does only when it is ready."""
 DIES_OF_A_REQUEST = "import os\nos._exit(4)"
 
 
@@ -89,12 +109,6 @@ services:
     steps:
       classify: {{model: tiny}}
       name: {{run: "steps:Name", repeatable: true}}
-  patient:
-    accepts: {{"*/*": wait.content}}
-    answers: {{text/plain: wait.result}}
-    settle: {settle}
-    steps:
-      wait: {{run: "waiting:wait", repeatable: true}}
 gateway: {{port: 0}}
 """
     STEPS = '''\
@@ -128,26 +142,11 @@ class Name:
             "version": np.full(len(scores), {version}, np.int64),
         }}
 '''
-    WAITING = '''\
-from __future__ import annotations
-
-import asyncio
-import os
-
-
-async def wait(content: bytes) -> str:
-    """Answer when the file named by the request is there: a request that is under way for as long as one likes."""
-    open(content.decode() + ".begun", "w").close()
-    while not os.path.exists(content.decode()):
-        await asyncio.sleep(0.02)
-    return "there"
-'''
 
     def make(self, folder: Path) -> Path:
         tiny.write(folder / "tiny.onnx")
         file = self.FILE.format(replicas=self.replicas, settle=SETTLE, ready_within=READY_WITHIN)
         (folder / "longspan.yaml").write_text(file)
-        (folder / "waiting.py").write_text(self.WAITING)
         return folder
 
     def write(self, version: int, at_start: str = "", at_call: str = "") -> None:

@@ -6,7 +6,6 @@ judges every answer. Each is run for both kinds of service, with one replica and
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +13,9 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks.system import kill
-from longspan.client.gateway import Gateway
 from longspan.client.load import Background
 from longspan.client.messages import Status
-from tests.journeys.services import DIES_OF_A_REQUEST, DIES_SOON, NEVER_READY, Service, Tiny
+from tests.journeys.services import DIES_OF_A_REQUEST, DIES_ONCE_READY, NEVER_READY, Service
 
 CALM_SECONDS = 0.5
 BACK_WITHIN_SECONDS = 2.0
@@ -87,7 +85,7 @@ def test_an_apply_that_breaks_goes_back_by_itself(served: Service, broken: str) 
         case "never ready":
             served.write(bad, at_start=NEVER_READY)
         case "ready and then dead":
-            served.write(bad, at_start=DIES_SOON)
+            served.write(bad, at_start=DIES_ONCE_READY)
         case _:
             served.write(bad, at_call=DIES_OF_A_REQUEST)
     with under_load(served) as load:
@@ -152,28 +150,6 @@ def applied(served: Service, load: Background) -> None:
     served.system.run("apply")
     load.mark(f"version {served.version} applied")
     served.judge.expect(served.version)
-
-
-def test_a_request_that_is_under_way_when_control_dies_is_answered_after_its_return(served: Service) -> None:
-    if not isinstance(served, Tiny):
-        pytest.skip("only the tiny system has a service that waits for as long as one likes")
-    system = served.system
-    sign, begun = (system.folder / name for name in ("go-on", "go-on.begun"))
-    for path in (sign, begun):
-        path.unlink(missing_ok=True)
-    gateway, answers = Gateway(system.status().url), list[bytes]()
-    asking = threading.Thread(
-        target=lambda: answers.append(gateway.send("patient", str(sign).encode(), media_type="text/plain").body)
-    )
-    asking.start()
-    system.until("being worked for", lambda _: begun.exists())
-    control = system.status().control.pid
-    kill(control)
-    assert system.up().control.pid != control
-    assert asking.is_alive()
-    sign.touch()
-    asking.join(20)
-    assert answers == [b"there"]
 
 
 def _pids(status: Status, unit: str) -> set[int | None]:

@@ -17,15 +17,24 @@ from longspan.client.gateway import Gateway
 
 CORNERS = (b"", b"a", b"\xff", b"abc\xc3", b"  \n\t ", b" " * 5_000, b"12345678", bytes(range(256)) * 3)
 
+SCORES = """\
+services:
+  scores:
+    settle: 0s
+    steps:
+      classify: {model: tiny}
+"""
+
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """examples/file-type, and the tiny model as one that no service uses."""
+    """examples/file-type, and the tiny model beside it."""
     with System(copy_example("file-type", tmp_path_factory.mktemp("outsiders"))) as system:
         tiny.write(system.folder / "tiny.onnx")
         system.change("longspan.yaml", "models:\n", "models:\n  tiny: {path: tiny.onnx}\n")
         system.change("longspan.yaml", "port: 8080", "port: 0")
         system.change("longspan.yaml", "replicas: 2", "replicas: 2\n    settle: 0s")
+        system.change("longspan.yaml", "services:\n", SCORES)
         system.up()
         yield system
 

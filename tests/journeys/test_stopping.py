@@ -24,11 +24,15 @@ def system(tmp_path: Path) -> Iterator[System]:
     temporary.mkdir()
     with System(copy_example("hello", tmp_path), {"TMPDIR": str(temporary)}) as system:
         system.change("longspan.yaml", "port: 8080", f"port: {free_port()}")
+        system.change("longspan.yaml", "    steps:\n", "    settle: 0s\n    steps:\n")
         yield system
 
 
 def left_behind(system: System, port: int, processes: list[int]) -> list[str]:
-    """What of a stopped system is still there, in words."""
+    """What of a stopped system is still there, in words. Control may take a moment to go after its last answer."""
+    until = time.monotonic() + 3.0
+    while any(alive(pid) for pid in processes) and time.monotonic() < until:
+        time.sleep(0.02)
     left = [f"process {pid}" for pid in {*processes, *system.processes()} if alive(pid)]
     left += [f"socket {path}" for path in system.folder.rglob("*") if path.is_socket()]
     left += [f"temporary file {path}" for path in Path(system.environment["TMPDIR"]).rglob("*")]
