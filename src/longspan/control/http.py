@@ -86,7 +86,7 @@ def status(world: World) -> messages.Status:
         units=replicas_api.views(seen.wanted, seen.replicas, world.logs.tail),
         failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,
         services=tuple(system.services) if system else (),
-        logs=str(world.logs.folder),
+        logs=os.path.abspath(world.logs.folder),
         natural={name: tuple(service.accepts or ()) for name, service in system.services.items()} if system else {},
     )
 

@@ -59,18 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(file: Path, state: Path) -> int:
     waiter = Waiter()
     try:
-        world = World(file, state, dict(os.environ), watch=waiter.watch)
+        world = World.enter(file, state, dict(os.environ), watch=waiter.watch)
         _begin(world)
     except Exception as error:  # noqa: BLE001 -- whatever it is, who called `up` is told in words
         sys.stdout.write(msgspec.json.encode(http.problem(error)).decode() + "\n")
         return getattr(error, "exit_code", 1)
-    _log_to(state / "logs" / "control.log")
+    _log_to(world.logs.folder / "control.log")
     stopping = Stopping(world, waiter.knock)
     for name, app in (
         (SOCKET, http.api(world, knock=waiter.knock, down=stopping.ask)),
         ("run/pages.sock", http.pages(world)),
     ):
-        _open(state / name, app)
+        _open(world.state / name, app)
     leaving = threading.Event()
 
     def leave(_number: int, _frame: object) -> None:
@@ -80,7 +80,7 @@ def _serve(file: Path, state: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    _log.info("control %d takes %s over", os.getpid(), state.name)
+    _log.info("control %d takes %s over", os.getpid(), file.parent.name)
     rotated = time.monotonic()
     while not leaving.is_set() and not stopping.done:
         try:
@@ -95,7 +95,7 @@ def _serve(file: Path, state: Path) -> int:
             world.gateway.rotate_logs()
         waiter.wait(SOON_SECONDS if moving else TICK_SECONDS)
     for name in (SOCKET, "run/pages.sock"):
-        (state / name).unlink(missing_ok=True)
+        (world.state / name).unlink(missing_ok=True)
     _log.info("control %d leaves; %s", os.getpid(), "all is stopped" if stopping.done else "the data path serves on")
     return 0
 

@@ -63,7 +63,7 @@ def check(file: Path, state: Path) -> messages.Checked:
 def plan(file: Path, state: Path) -> messages.Plan:
     """What applying the file would change. Without a state it compares with nothing, and leaves nothing."""
     if (state / "state.db").exists():
-        world = World(file, state, dict(os.environ), watch=lambda _pid: None)
+        world = World.enter(file, state, dict(os.environ), watch=lambda _pid: None)
         return generations_api.shown(generations.plan(world.generations, world.ledger))
     with tempfile.TemporaryDirectory(prefix="longspan-plan-") as empty:
         world = World(file, Path(empty), dict(os.environ), watch=lambda _pid: None)
@@ -75,7 +75,7 @@ def down(file: Path, state: Path, *, now: bool) -> dict[str, bool]:
     if not (state / "state.db").exists():
         return {"stopped": False}
     waiter = Waiter()
-    world = World(file, state, dict(os.environ), watch=waiter.watch)
+    world = World.enter(file, state, dict(os.environ), watch=waiter.watch)
     stopping = Stopping(world, waiter.knock)
     stopping.ask(now)
     while not stopping.done:

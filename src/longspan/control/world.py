@@ -7,6 +7,7 @@ the last `Snapshot`, write a pending generation through the ledger, and knock.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -57,13 +58,11 @@ class World:
         watch: Callable[[int], None],
     ) -> None:
         """Raises `Missing`, naming the holder, when another control has the state folder."""
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in ("run", "cache/graphs"):
             (state / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         if take(state / "lock") is None:
             raise Missing(
                 f"this system runs already: its control is pid {holder(state / 'lock')}",
-                at=str(state),
                 remedy="Use longspan apply to change it, longspan down to stop it",
             )
         self.state = state
@@ -84,6 +83,20 @@ class World:
         self._watch = watch
         self.seen = Snapshot()
         self.stopping = False
+
+    @classmethod
+    def enter(
+        cls, file: Path, state: Path, environment: Mapping[str, str], *, watch: Callable[[int], None]
+    ) -> World:
+        """The world of `state`, which becomes the working directory and is called ``.`` from here on.
+
+        So no absolute path is kept anywhere, and the folder can be moved while all runs. Raises as the
+        constructor does.
+        """
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        relative = Path(os.path.relpath(file.resolve(), state.resolve()))
+        os.chdir(state)
+        return cls(relative, Path(), environment, watch=watch)
 
     def trip(self) -> Snapshot:
         """See, decide, act, once through all corridors; what is not safe yet is left to the next trip."""

@@ -49,7 +49,7 @@ class Folder:
         try:
             content = self.file.read_bytes()
         except OSError as error:
-            raise Missing(f"cannot be read ({error.strerror})", at=str(self.file)) from error
+            raise Missing(f"cannot be read ({error.strerror})", at=self.file.name) from error
         if len(content) > _FILE_LIMIT_BYTES:
             raise Invalid((Complaint(self.file.name, 0, 0, "", "is over 1 MiB"),))
         try:
@@ -82,7 +82,7 @@ class Folder:
 
     def describe(self, loaded: Loaded, models: Mapping[str, Path]) -> Described:
         """Signatures of all models and steps, read by a child that is bounded in time and memory."""
-        paths = {name: str(path) for name, path in models.items()}
+        paths = {name: str(path.resolve()) for name, path in models.items()}
         orders = describe_orders(loaded.system, code_path=str(self.file.parent.resolve()), model_paths=paths)
         with tempfile.NamedTemporaryFile(prefix="longspan-describe-") as file:
             file.write(msgspec.json.encode(orders))
