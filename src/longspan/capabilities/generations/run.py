@@ -61,8 +61,10 @@ class See(Protocol):
 
 def plan(see: See, ledger: Ledger) -> Planned:
     """What the file would change. Touches nothing."""
-    planned = _planned(see, ledger.current(), see.prepare().accepted)
-    if (pending := ledger.pending()) is None:
+    prepared = see.prepare()
+    pending, current = ledger.pending(), ledger.current()
+    planned = _planned(see, current, prepared.accepted)
+    if pending is None:
         return planned
     note = f"generation {pending.number} is on its way; what it changes is not counted here"
     return msgspec.structs.replace(planned, notes=(note,))
@@ -77,6 +79,7 @@ def apply(see: See, ledger: Ledger, *, author: str, on: int | None, now: int) ->
     current = ledger.current()
     must_be_current(current.number if current else None, on)
     prepared = see.prepare()
+    current = ledger.current()  # reading the file takes a while; one may have come to serve meanwhile
     planned = _planned(see, current, prepared.accepted)
     if not planned.changes:
         return None, planned
