@@ -55,7 +55,9 @@ def test_any_label_value_survives_and_never_breaks_its_line(value: str) -> None:
     assert unescaped == value
 
 
-@pytest.mark.parametrize(("name", "kind"), [("Requests_total", "counter"), ("requests", "counter"), ("a_total", "gauge")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("Requests_total", "counter"), ("requests", "counter"), ("a_total", "gauge")]
+)
 def test_a_misnamed_metric_is_refused(name: str, kind: str) -> None:
     with pytest.raises(ValueError, match="name of a metric|end in _total"):
         Metric(name, kind, "")  # type: ignore[arg-type]

@@ -94,7 +94,11 @@ def _lines(reading: Reading) -> list[str]:
         return [f"{name}{_braces(labels)} {_number(value)}"]
     counts = [*value.buckets, (math.inf, value.count)]
     lines = [f"{name}_bucket{_braces([*labels, ('le', _number(bound))])} {count}" for bound, count in counts]
-    return [*lines, f"{name}_sum{_braces(labels)} {_number(value.total)}", f"{name}_count{_braces(labels)} {value.count}"]
+    return [
+        *lines,
+        f"{name}_sum{_braces(labels)} {_number(value.total)}",
+        f"{name}_count{_braces(labels)} {value.count}",
+    ]
 
 
 def _braces(labels: list[tuple[str, str]]) -> str:
