@@ -21,7 +21,7 @@ from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.once import once
 from longspan.client.place import Place
-from longspan.client.views import log_lines, ready_count, serving
+from longspan.client.views import log_lines, never_served, ready_count, serving
 
 _GATEWAY_SECONDS = 2.0
 _STOP_NOW_SECONDS = 5.0
@@ -48,15 +48,16 @@ class Session:
             if status is not None:
                 if _serves(status):
                     return status
-                if status.failed and status.generation is None and status.pending is None:
+                if never_served(status):
                     return None
             time.sleep(LOOK_AGAIN_SECONDS)
         return None
 
     def stay(self, watching: Watching | None = None, announce: Callable[[Status], None] | None = None) -> None:
-        """Tell what happens until we are asked to end, or somebody else has stopped it. Raises when control dies.
+        """Tell what happens until we are asked to end, somebody else has stopped it, or nothing ever will run.
 
-        `announce` is called once it serves; give it when `begin` did not get that far.
+        A first generation that fails is no end while saves are watched: the next one may do. `announce` is
+        called once the system serves; give it when `begin` did not get that far. Raises when control dies.
         """
         while not self.interrupts.count:
             if self.child.exit_code == 0 and not self._left_behind():
@@ -64,6 +65,8 @@ class Session:
                 return
             self._must_live()
             status = self._look()
+            if status is not None and watching is None and never_served(status):
+                return
             if status is not None and watching is not None:
                 watching.look(may_apply=status.pending is None)
             if status is not None and announce is not None and _serves(status):

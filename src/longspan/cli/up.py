@@ -20,6 +20,7 @@ from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.options import DEFAULT_FILE, File, State
 from longspan.client.place import Place
+from longspan.client.views import never_served
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when it serves, and leave it running.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Apply on every save in the file's folder.")]
@@ -51,14 +52,13 @@ def up(file: File = DEFAULT_FILE, state: State = "", detach: Detach = False, wat
             announce(status)
             if detach:
                 return
-        failed = display.last.failed if display.last and status is None and not interrupts.count else None
-        if failed is None or watch:
-            session.stay(Watching(place, display) if watch else None, None if status else announce)
+        session.stay(Watching(place, display) if watch else None, None if status else announce)
+        last = display.last
         if child.exit_code is None:
             session.end()
-        if failed is not None and not watch:
-            remedy = "Mend it and start again; nothing runs"
-            raise LongspanError(f"generation {failed.generation} failed: {failed.reason}", remedy=remedy)
+    if last is not None and last.failed is not None and never_served(last) and not watch:
+        remedy = "Mend it and start again; nothing runs"
+        raise LongspanError(f"generation {last.failed.generation} failed: {last.failed.reason}", remedy=remedy)
 
 
 def _must_be_free(place: Place) -> None:

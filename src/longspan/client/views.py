@@ -64,6 +64,11 @@ def serving(status: Status) -> bool:
     return bool(status.units) and status.gateway.pid is not None and all(_whole(unit) for unit in status.units)
 
 
+def never_served(status: Status) -> bool:
+    """Has a first generation failed, so that nothing runs and nothing will?"""
+    return status.failed is not None and status.generation is None and status.pending is None
+
+
 def ready_count(status: Status) -> int:
     """Replicas that answer."""
     return sum(replica.state == "ready" for unit in status.units for replica in unit.replicas)
