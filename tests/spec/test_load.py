@@ -115,6 +115,9 @@ def test_nobody_reads_a_secret_that_was_written_into_the_file() -> None:
     told = "".join(complaints(HELLO.replace('"${env:TOKEN}"', 's3cr3t, more: "x${env:TOKEN}"')))
     assert "with.more" in told
     assert "s3cr3t" not in told
+    told = "".join(complaints(HELLO.replace('{strict: true, token: "${env:TOKEN}"}', "s3cr3t")))
+    assert "with is text" in told
+    assert "s3cr3t" not in told
 
 
 @given(systems())

@@ -96,6 +96,7 @@ class _Walk:
                 self._streams_last(name, signature)
             before.append(name)
         self._unused(links)
+        self._distinct()
         inputs = {n: self.dimensions.resolved(REQUEST, kind) for n, kind in (self.inputs or {}).items()}
         outputs: dict[str, str] = {}
         accepts: dict[str, str] = {}
@@ -182,6 +183,14 @@ class _Walk:
             if name not in used and name not in wanted:
                 remedy = did_you_mean(name, wanted)
                 self._find((*self.path, "inputs", name), "is an input that no step takes", remedy, of_key=True)
+
+    def _distinct(self) -> None:
+        """Orders name an input of the service bare and an output ``step.output``: no two may read the same."""
+        for step, signature in self.known.items():
+            for name in signature.outputs if signature is not None else ():
+                if f"{step}.{name}" in (self.inputs or {}):
+                    problem = f"gives {name}, and {step}.{name} is also an input of the service"
+                    self._find((*self.path, "steps", step), problem, "Give the step another name.")
 
     def _find(self, path: Path, problem: str, remedy: str = "", *, of_key: bool = True) -> None:
         self.findings.append(Finding(path, problem, remedy, of_key))
