@@ -7,8 +7,8 @@ from rich.text import Text
 
 from longspan.client.messages import Finding
 from longspan.client.once import once
-from longspan.client.options import DEFAULT_FILE, File, Json, State
-from longspan.client.place import Place
+from longspan.client.options import File, Json, State
+from longspan.client.place import DEFAULT_FILE, Place
 from longspan.client.terminal import say, say_json, say_table, table
 
 

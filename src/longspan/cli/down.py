@@ -9,8 +9,8 @@ import typer
 from longspan.base.errors import LongspanError
 from longspan.client.control import NotRunning
 from longspan.client.once import once
-from longspan.client.options import DEFAULT_FILE, File, State
-from longspan.client.place import Place
+from longspan.client.options import File, State
+from longspan.client.place import DEFAULT_FILE, Place
 from longspan.client.terminal import say
 
 DRAIN_SECONDS = 120.0

@@ -18,8 +18,8 @@ from longspan.cli.session import Session
 from longspan.cli.watching import Watching
 from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
-from longspan.client.options import DEFAULT_FILE, File, State
-from longspan.client.place import Place
+from longspan.client.options import File, State
+from longspan.client.place import DEFAULT_FILE, Place
 from longspan.client.views import never_served
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when it serves, and leave it running.")]
@@ -67,7 +67,8 @@ def _must_be_free(place: Place) -> None:
         pid = place.control.status().control.pid
     except Unreachable:
         return  # nobody answers; whether somebody holds the state is for the new control to find out
-    raise LongspanError(f"runs as pid {pid}", at=str(place.file), remedy="Use longspan apply, or longspan down first")
+    remedy = f"Use longspan apply{place.words}, or stop it with longspan down{place.words}"
+    raise LongspanError(f"runs as pid {pid}", at=str(place.file), remedy=remedy)
 
 
 def _announced(place: Place, status: Status, *, detach: bool) -> Iterator[str | Text]:
@@ -78,9 +79,9 @@ def _announced(place: Place, status: Status, *, detach: bool) -> Iterator[str | 
     if line := _curl(place, status):
         yield f"    {line}"
         yield ""
-    yield f"logs: {os.path.relpath(place.logs)}, or longspan logs -f"
+    yield f"logs: {os.path.relpath(place.logs)}, or longspan logs -f{place.words}"
     if detach:
-        yield "stop: longspan down"
+        yield f"stop: longspan down{place.words}"
     yield ""
 
 
@@ -102,13 +103,18 @@ def _difference(place: Place, status: Status) -> Iterator[str]:
     """One line when the file is not what runs. A generation that is on its way was made from it just now."""
     if status.pending is not None:
         return
+    file, words = place.file, place.words
     try:
         count = len(place.control.plan().changes)
     except Invalid as error:
-        many = len(error.complaints)
-        yield f"note: {place.file} has {many} complaint{'s' * (many != 1)}, and is not what runs: longspan check"
+        many = _counted(len(error.complaints), "complaint")
+        yield f"note: {file} has {many}, and is not what runs: longspan check{words}"
     except LongspanError as error:
-        yield f"note: {place.file} cannot be compared with what runs: {error}"
+        yield f"note: {file} cannot be compared with what runs: {error}"
     else:
         if count:
-            yield f"note: {place.file} differs from what runs in {count} place{'s' * (count != 1)}: longspan plan"
+            yield f"note: {file} differs from what runs in {_counted(count, 'place')}: longspan plan{words}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"

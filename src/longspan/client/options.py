@@ -12,5 +12,3 @@ State = Annotated[
     typer.Option("--state", metavar="FOLDER", help="Its state; else .longspan beside the file.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-
-DEFAULT_FILE = "longspan.yaml"

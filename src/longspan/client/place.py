@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from longspan.base.errors import LongspanError
 from longspan.client.control import Control
 
+DEFAULT_FILE = "longspan.yaml"
 STATE = ".longspan"
 """Name of the state folder, beside the file, where none is named."""
 
@@ -32,6 +34,13 @@ class Place:
     def named(cls, file: str, state: str) -> Place:
         """`file` as given; `state` as given, or beside the file when empty."""
         return cls(Path(file), Path(state) if state else Path(file).parent / STATE)
+
+    @property
+    def words(self) -> str:
+        """What a command needs to be told to find this system from here: empty, or `` --file a/b.yaml``."""
+        file = [] if str(self.file) == DEFAULT_FILE else ["--file", str(self.file)]
+        state = [] if self.state == self.file.parent / STATE else ["--state", str(self.state)]
+        return "".join(f" {shlex.quote(word)}" for word in (*file, *state))
 
     @property
     def control(self) -> Control:

@@ -13,8 +13,8 @@ from longspan.base.errors import LongspanError
 from longspan.client.control import Control, NotRunning
 from longspan.client.messages import ApplyAnswer, ApplyOrder, Change, GenerationView, Plan, RollbackOrder
 from longspan.client.once import once
-from longspan.client.options import DEFAULT_FILE, File, Json, State
-from longspan.client.place import Place, author
+from longspan.client.options import File, Json, State
+from longspan.client.place import DEFAULT_FILE, Place, author
 from longspan.client.terminal import err, out, say, say_json
 from longspan.client.views import log_lines, progress
 
@@ -52,7 +52,7 @@ def plan(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> No
         say_json(planned)
     else:
         show(planned)
-        say(summary(planned, runs=runs))
+        say(summary(planned, runs=runs, words=place.words))
     raise typer.Exit(WOULD_CHANGE if planned.changes else 0)
 
 
@@ -143,15 +143,18 @@ def _told(change: Change) -> str:
     return change.after if change.kind == "+" else change.before
 
 
-def summary(planned: Plan, *, runs: bool) -> str:
-    """The last line of a plan: how much, on top of what, and how to go ahead. `runs`: a control does."""
+def summary(planned: Plan, *, runs: bool, words: str = "") -> str:
+    """The last line of a plan: how much, on top of what, and how to go ahead.
+
+    `runs`: a control does. `words`: what commands must be told to find this system (`Place.words`).
+    """
     on = f"generation {planned.on}" if planned.on is not None else "an empty system"
     if not planned.changes:
         return f"nothing would change: {on} is what the file says"
     count = f"{len(planned.changes)} change{'s' * (len(planned.changes) != 1)}"
-    steps = [] if runs else ["longspan up"]
+    steps = [] if runs else [f"longspan up{words}"]
     if planned.on is not None:
-        steps.append(f"longspan apply --on {planned.on}")
+        steps.append(f"longspan apply{words} --on {planned.on}")
     elif runs:
-        steps.append("longspan apply")
+        steps.append(f"longspan apply{words}")
     return f"{count} to {on}. Nothing has been touched. To go ahead: {', then '.join(steps)}"

@@ -8,8 +8,8 @@ import typer
 
 from longspan.client.control import NotRunning
 from longspan.client.loglines import readable, split
-from longspan.client.options import DEFAULT_FILE, File, Json, State
-from longspan.client.place import Place
+from longspan.client.options import File, Json, State
+from longspan.client.place import DEFAULT_FILE, Place
 from longspan.client.terminal import out, say, say_json, say_table
 from longspan.client.views import headline, troubles, units_table
 
