@@ -49,7 +49,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             service("words", step("words", "words", gives={"result": JSON}), answers={"application/json": "result"}),
             service("double", step("double", "double", {"rows": ROWS}, {"result": ROWS}), accepts={}, answers={}),
             service("fail", step("fail", "fail")),
-            service("later", step("first", "same"), step("later", "later", sources={"content": "first.result"}, call="async")),
+            service(
+                "later",
+                step("first", "same"),
+                step("later", "later", sources={"content": "first.result"}, call="async"),
+            ),
             service("count", step("count", "count", gives={"result": JSON}, call="stream"), answers=counted),
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
+import socket as net
 import subprocess
 import sys
 import time
@@ -196,9 +196,9 @@ class Running:
         assert page is not None, "there is no load page"
         return next(one for one in page.endpoints if one.name == endpoint)
 
-    def connect(self) -> socket.socket:
+    def connect(self) -> net.socket:
         """A raw connection."""
-        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client = net.socket(net.AF_UNIX, net.SOCK_STREAM)
         client.settimeout(WITHIN)
         try:
             client.connect(str(self.socket))
@@ -248,7 +248,7 @@ class Client(http.client.HTTPConnection):
         self.close()
 
 
-def receive(client: socket.socket) -> bytes:
+def receive(client: net.socket) -> bytes:
     """Everything until the worker closes."""
     parts = []
     while part := client.recv(1 << 16):

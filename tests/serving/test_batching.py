@@ -38,7 +38,9 @@ def test_nobody_is_overtaken_by_his_like() -> None:
 
 
 @given(requests, st.integers(1, 12))
-def test_every_request_runs_once_with_its_like_in_order_and_within_the_limit(waiting: list[Request], limit: int) -> None:
+def test_every_request_runs_once_with_its_like_in_order_and_within_the_limit(
+    waiting: list[Request], limit: int
+) -> None:
     seen: list[Request] = []
     rest = waiting
     while rest:

@@ -71,7 +71,9 @@ def test_an_asynchronous_step_that_takes_too_long_is_cancelled(start: Start) -> 
 
 def test_a_stream_has_the_time_limit_for_each_value_not_for_the_whole(start: Start) -> None:
     counting = step("count", "count", gives={"result": JSON}, call="stream")
-    running = start(service("count", counting, answers={"application/x-ndjson": "result"}, limits=Limits(time_seconds=0.8)))
+    running = start(
+        service("count", counting, answers={"application/x-ndjson": "result"}, limits=Limits(time_seconds=0.8))
+    )
     assert len(running.content("count", b"8:0.2").body.splitlines()) == 8
     with running.connect() as client:
         client.sendall(b"POST /v1/services/count HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n2:60")

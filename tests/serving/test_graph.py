@@ -41,7 +41,12 @@ def step(
 ) -> graph.Step:
     sources = inputs or {"x": "x"}
     signature = Signature(dict.fromkeys(sources, tensor), {"y": tensor})
-    settings: dict[str, Any] = {"first": "." not in "".join(sources.values()), "own": False, "repeatable": True, "at": 0}
+    settings: dict[str, Any] = {
+        "first": "." not in "".join(sources.values()),
+        "own": False,
+        "repeatable": True,
+        "at": 0,
+    }
     made = graph.Step(name, Runnable(name, "sync", signature, function), sources, ["y"], **(settings | more))
     made.rows_limit = 64
     return made

@@ -148,5 +148,3 @@ def test_an_older_client_cannot_be_streamed_to(shared: Running) -> None:
 
 def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
-
-

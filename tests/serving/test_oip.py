@@ -178,8 +178,8 @@ def test_a_batch_of_the_loop_gives_each_connection_its_own(shared: Running) -> N
     given = np.random.default_rng(7).standard_normal((40, 16)).astype(np.float32)
     for client, row in zip(clients, given, strict=True):
         body = tiny.infer_body(tuple(float(value) for value in row))
-        head = f"POST /v2/models/tiny/infer HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
-        client.sendall(head.encode() + body)
+        head = b"POST /v2/models/tiny/infer HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        client.sendall(head % len(body) + body)
     for client, row in zip(clients, given, strict=True):
         answer = b""
         while part := client.recv(1 << 16):
