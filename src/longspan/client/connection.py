@@ -71,10 +71,10 @@ def exchange(
             connection.request(method, path, body=body or None, headers=dict(headers or {}))
         # A response that ends with its connection takes the socket away from it, so hold on to it.
         wire = connection.sock
-        response = connection.getresponse()
-        if patient:
-            wire.settimeout(None)
-        yield response
+        with connection.getresponse() as response:
+            if patient:
+                wire.settimeout(None)
+            yield response
     except TimeoutError as error:
         raise Unreachable("did not answer in time", at=where) from error
     except (OSError, http.client.HTTPException) as error:

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from longspan.base.errors import RequestError
+from longspan.client.gateway import Gateway
 from longspan.system.records import Endpoint
 from tests.capabilities.gateway.conftest import Site, listens, until
 from tests.capabilities.gateway.works import VERSION, endpoint, model, step, work
@@ -148,6 +150,13 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(door: Site) -> None:
     answer = door.call("/v2/models/once/infer", b"x" * 1001)
     assert (answer.status, answer.error) == (413, "the body is larger than once takes (1000B)")
     assert door.call("/v2/models/once/infer", b"x" * 1000).json["size"] == 1000
+
+
+def test_a_caller_who_is_still_sending_too_much_gets_the_refusal(door: Site) -> None:
+    gateway = Gateway(f"http://127.0.0.1:{door.port}")
+    with pytest.raises(RequestError, match="the body is larger than hello takes") as refused:
+        gateway.send("hello", b"x" * 20_000_000, media_type="text/plain")
+    assert refused.value.status == 413
 
 
 def test_a_body_of_untold_length_is_left_to_the_worker_to_count(door: Site) -> None:

@@ -103,6 +103,44 @@ def test_what_envoy_refuses_is_told_with_its_reason_and_the_old_stays_in_force(
     assert not site.envoy.see().rejected
 
 
+def test_an_envoy_that_does_not_stay_up_tells_its_last_words(site: Site) -> None:
+    bootstrap = site.state / "run" / "envoy" / "bootstrap.json"
+    bootstrap.parent.mkdir(parents=True)
+    bootstrap.write_text("{}}")
+    for _ in range(3):
+        until(lambda: site.envoy.see().pid is None and may_start(site.envoy.past(), time.time_ns()), why="dead")
+        site.envoy.start(site.port)
+    words = until(lambda: site.envoy.see().rejected, why="the reason seen")
+    assert words.startswith("Envoy has died 3 times as it started: ")
+    assert words.endswith("{}}")
+
+
+def test_the_port_can_be_changed_while_it_runs(site: Site) -> None:
+    site.up(AT)
+    pid = site.tell(work("hello"), endpoints=(AT,)).pid
+    before, site.port = site.port, choose_port()
+    site.tell(work("hello"), endpoints=(AT,))
+    assert site.call(PATH).status == 200
+    site.port = before
+    with pytest.raises(ConnectionRefusedError):
+        site.call(PATH)
+    assert site.envoy.see().pid == pid
+
+
+def test_a_changed_listener_fails_no_request(site: Site) -> None:
+    site.up(AT)
+    site.tell(work("hello"), endpoints=(AT,))
+    path = site.state / "run" / "envoy" / "lds" / "lds.json"
+    content = json.loads(path.read_text())
+    content["resources"][0]["filter_chains"][0]["filters"][0]["typed_config"]["stream_idle_timeout"] = "61s"
+    changed = File("lds", str(path.relative_to(site.state)), "other", json.dumps(content | {"version_info": "other"}))
+    with site.load(PATH, rate=200) as load:
+        site.envoy.write(Step((changed,), frozenset({"hello"})))
+        until(lambda: site.envoy.see().applied["lds"] == "other", why="the other listener")
+        until(lambda: load.seconds > 0.6, why="the load going on")
+    assert load.report.clean, load.report
+
+
 def test_a_port_in_use_names_its_holder(site: Site) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -140,10 +178,9 @@ def test_silence_is_not_taken_for_not_routed(site: Site) -> None:
     os.kill(seen.pid, signal.SIGSTOP)
     try:
         for envoy in (site.envoy, Envoy(site.state)):
-            silent = envoy.see()
-            assert (silent.pid, silent.version, silent.endpoints) == (seen.pid, "", frozenset({AT.socket}))
             files = {path: path.stat().st_mtime_ns for path in site.state.rglob("*.json")}
-            converge(wanted(port=site.port), envoy, envoy, time.time_ns(), VERSION)
+            silent = converge(wanted(port=site.port), envoy, envoy, time.time_ns(), VERSION)
+            assert (silent.pid, silent.version, silent.endpoints) == (seen.pid, "", frozenset({AT.socket}))
             assert {path: path.stat().st_mtime_ns for path in site.state.rglob("*.json")} == files
     finally:
         os.kill(seen.pid, signal.SIGCONT)

@@ -21,7 +21,7 @@ from longspan.base.errors import Missing, Unreachable
 from longspan.capabilities.gateway.adapters import launch
 from longspan.capabilities.gateway.adapters.admin import Admin, Told
 from longspan.capabilities.gateway.adapters.ports import refuse_taken
-from longspan.capabilities.gateway.adapters.refusal import last_refusal
+from longspan.capabilities.gateway.adapters.refusal import last_line, last_refusal
 from longspan.capabilities.gateway.decide import Past, Step, died
 from longspan.capabilities.gateway.decide.paths import ACCESS_LOG, ADMIN_SOCKET, ENVOY_LOG, FOLDER, LOCK, kind_path
 from longspan.system.locks import holder
@@ -32,6 +32,7 @@ LOG_BYTES = 64 << 20
 
 # A file renamed into place is read within milliseconds; one that is not in force by then was refused.
 _TAKEN_WITHIN_SECONDS = 0.5
+_HOPELESS_AT = 3
 _IN_FLIGHT = "http.gateway.downstream_rq_active"
 
 
@@ -64,7 +65,7 @@ class Envoy:
             self._pid, self._version = pid, ""
         if pid is None:
             self._routed = frozenset()
-            return GatewaySeen(pid=None)
+            return GatewaySeen(pid=None, rejected=self._hopeless())
         try:
             self._version = self._version or self._admin.version()
             told = self._admin.told()
@@ -186,6 +187,12 @@ class Envoy:
                 for group in resource["endpoints"]:
                     found |= {one["endpoint"]["address"]["pipe"]["path"] for one in group["lb_endpoints"]}
         return frozenset(found)
+
+    def _hopeless(self) -> str:
+        """Why Envoy does not stay up, if it dies again and again as it starts."""
+        if self._past.quick_deaths < _HOPELESS_AT:
+            return ""
+        return f"Envoy has died {self._past.quick_deaths} times as it started: {last_line(self._state / ENVOY_LOG)}"
 
     def _refused(self, told: Told) -> str:
         """Why a file is not in force, if Envoy has refused one of its kind and has had time to take it."""

@@ -1,4 +1,4 @@
-"""Why did Envoy refuse what it was told? It tells only its log.
+"""Why did Envoy refuse what it was told, or die? It tells only its log.
 
 The configuration dump holds the reason for a refused listener, but not for routes, clusters or
 endpoints; the warning of the file watcher is the same for all.
@@ -18,13 +18,21 @@ _LONGEST = 600
 
 def last_refusal(log: Path) -> str:
     """The last refusal in Envoy's log, in one line of at most 600 characters; empty when there is none."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    found = _WARNING.findall(text)
+    found = _WARNING.findall(_tail(log))
     reason = " ".join(found[-1].split()) if found else ""
     # It quotes the whole message before it says what is wrong with it.
     return reason if len(reason) <= _LONGEST else f"... {reason[-_LONGEST:]}"
+
+
+def last_line(log: Path) -> str:
+    """The last line of Envoy's log, of at most 600 characters."""
+    return (_tail(log).strip().splitlines() or ["its log is empty"])[-1][-_LONGEST:]
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -92,7 +92,11 @@ def cluster(unit: str) -> dict[str, Any]:
         },
         # "All out" must mean "try all": with 0 a single replica that dies turns into "no healthy upstream",
         # which Envoy does not retry; the default of 50 sends requests to dead replicas while one of two lives.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
+        "common_lb_config": {
+            "healthy_panic_threshold": {"value": 1},
+            # A replica that is well again would else be left out for up to another second.
+            "update_merge_window": "0s",
+        },
         # An endpoint that is taken away goes at once, though its health check still passes; requests in flight end.
         "ignore_health_on_host_removal": True,
         "health_checks": [_HEALTH_CHECK],

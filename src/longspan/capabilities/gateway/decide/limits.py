@@ -17,5 +17,8 @@ HEADERS = 100
 CONNECTIONS = 4096
 """Most connections of callers at a time; one more is closed at once."""
 
+HEAP_BYTES = 2 << 30
+"""Memory of Envoy from which new requests are refused: bodies are kept while a replica is away."""
+
 STREAMS = 128
 """Most requests at a time on one HTTP/2 connection."""

@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from longspan.capabilities.gateway.decide.limits import CONNECTIONS, HEAD_KIB, HEADERS, STREAMS
+from longspan.capabilities.gateway.decide.limits import CONNECTIONS, HEAD_KIB, HEADERS, HEAP_BYTES, STREAMS
 from longspan.capabilities.gateway.decide.paths import ACCESS_LOG, ADMIN_SOCKET, TYPE, kind_path, watched
 from longspan.capabilities.gateway.decide.replies import local_replies
 
 ADDRESS = "127.0.0.1"
 
 _READINESS = "readiness"
+_HEAP = "envoy.resource_monitors.fixed_heap"
 _FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%E3SZ)%",
-    "request": "%REQ(X-REQUEST-ID)%",
-    "method": "%REQ(:METHOD)%",
+    # What a caller may choose is cut, or the log would be its to fill.
+    "request": "%REQ(X-REQUEST-ID):128%",
+    "method": "%REQ(:METHOD):32%",
     # Without the query: what people put there is not for a log.
-    "path": "%PATH(NQ:PATH)%",
+    "path": "%PATH(NQ:PATH):256%",
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "ms": "%DURATION%",
@@ -49,10 +51,26 @@ def bootstrap() -> dict[str, Any]:
                         ".DownstreamConnectionsConfig",
                         "max_active_downstream_connections": CONNECTIONS,
                     },
-                }
-            ]
+                },
+                {
+                    "name": _HEAP,
+                    "typed_config": {
+                        "@type": f"{TYPE}envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                        "max_heap_size_bytes": HEAP_BYTES,
+                    },
+                },
+            ],
+            "actions": [
+                # First what is free goes back to the system, since a heap that once was large stays so.
+                _at("envoy.overload_actions.shrink_heap", 0.8),
+                _at("envoy.overload_actions.stop_accepting_requests", 1.0),
+            ],
         },
     }
+
+
+def _at(action: str, share: float) -> dict[str, Any]:
+    return {"name": action, "triggers": [{"name": _HEAP, "threshold": {"value": share}}]}
 
 
 def listener(port: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from longspan.capabilities.gateway.decide.limits import HEAD_KIB, HEADERS, RETRY
 _NAME = "%ROUTE_NAME%"
 _AGAIN = "%METADATA(ROUTE:longspan:again)%"
 _LIMIT = "%METADATA(ROUTE:longspan:limit)%"
+_DETAILS = "%RESPONSE_CODE_DETAILS%"
 _AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "application/json"}
 
 
@@ -39,16 +40,18 @@ def local_replies() -> dict[str, Any]:
             _mapper(_flags("UH", "NC"), _error(f"{_NAME} has no replica yet"), retry_after=True),
             _mapper(_flags("UF"), _error(unreached), retry_after=True),
             _mapper(_flags("UC", "UR"), _error(cut_off), retry_after=True),
-            _mapper(_flags("UO", "OM"), _error("the gateway is full"), retry_after=True),
+            _mapper(_flags("UO"), _error("the gateway is full"), retry_after=True),
             _mapper(_flags("UT"), _error(f"{_NAME} did not answer within its limit of {_LIMIT}")),
             _mapper(_flags("SI"), _error("nothing was sent for too long")),
             # What could not be kept for another attempt (a body of untold length) is larger than the limit.
             _mapper(_compare("EQ", 507), _error(f"the body is larger than {_NAME} takes"), status=413),
             _mapper(_compare("EQ", 431), _error(too_wide)),
             _mapper(_compare("EQ", 426), _error("HTTP/1.1 or HTTP/2 is needed")),
+            # Its memory is used up, mostly; then no flag is set.
+            _mapper(_compare("EQ", 503), _error(f"the gateway is full ({_DETAILS})"), retry_after=True),
             _mapper(_any(_compare("EQ", 405), _compare("EQ", 413)), _error("%LOCAL_REPLY_BODY%")),
         ],
-        "body_format": _error("the gateway cannot take this request (%RESPONSE_CODE_DETAILS%)"),
+        "body_format": _error(f"the gateway cannot take this request ({_DETAILS})"),
     }
 
 
