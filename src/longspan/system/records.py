@@ -90,7 +90,7 @@ class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     listening: bool = False
     applied: dict[str, str] = {}
-    """Kind of configuration (`lds`, `cds`, `rds`, `eds/UNIT`) -> version that Envoy took."""
+    """Kind of configuration (`lds`, `cds`, `rds`, `ecds`, `eds/UNIT`) -> version that Envoy took."""
     endpoints: frozenset[str] = frozenset()
     """Socket paths that Envoy's clusters hold now: what is routed."""
     rejected: str = ""

@@ -1,6 +1,6 @@
 """Envoy as a process of this machine: seen by its lock and its admin socket, moved by files and signals.
 
-It runs in a session of its own, with the state folder as its working directory and no environment: it
+It runs in a session of its own, with the state folder as its working directory and next to no environment: it
 outlives control, and another control finds it by its lock.
 """
 
@@ -33,6 +33,8 @@ LOG_BYTES = 64 << 20
 # A file renamed into place is read within milliseconds; one that is not in force by then was refused.
 _TAKEN_WITHIN_SECONDS = 0.5
 _HOPELESS_AT = 3
+# What a wrapper of Envoy on PATH may need to find its parts. Nothing else: what is in there may be secret.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH")
 _IN_FLIGHT = "http.gateway.downstream_rq_active"
 
 
@@ -125,7 +127,7 @@ class Envoy:
             self._child = subprocess.Popen(
                 [sys.executable, "-I", "-S", launch.__file__, LOCK, program, *_arguments()],
                 cwd=self._state,
-                env={},
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
