@@ -49,9 +49,10 @@ class System:
         """Stop what still runs, by ``down --now`` and then by force, whatever happened before."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.run("down", "--now", exits=None, seconds=30)
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        if not self.ended():
+            for pid in self.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def run(self, *arguments: str, exits: int | None = 0, seconds: float = COMMAND_SECONDS) -> str:
         """Run ``longspan ARGUMENTS`` for this system; what it printed, errors included.
@@ -122,6 +123,15 @@ class System:
     def processes(self) -> list[int]:
         """Every process that works in the system's folder or its state: control, Envoy, replicas, commands."""
         return [pid for pid in _pids() if _works_in(pid, self.folder.resolve())]
+
+    def ended(self, seconds: float = 3.0) -> bool:
+        """Wait until no process is left; false when one still is after that time."""
+        until = time.monotonic() + seconds
+        while self.processes():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
 
     def tails(self, lines: int = _TAIL_LINES) -> str:
         """The end of each log, for a failure that must be understood."""

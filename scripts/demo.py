@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from rich.table import Table
 
 from benchmarks.files import real_files
 from benchmarks.judge import Judge
-from benchmarks.system import System, all_ready, copy_example, kill
+from benchmarks.system import System, copy_example, kill
 from longspan.client.gateway import Gateway
 from longspan.client.load import Background, Plan, Report, Request
 
@@ -63,30 +62,28 @@ class Act:
 
 def main() -> int:
     began = time.monotonic()
-    say("[bold]Longspan demo[/]: what type is a file? Three steps (prepare, classify, name) behind a real Envoy.")
+    say("[bold]What type is a file?[/] Three steps (prepare, classify, name) behind a real Envoy.")
     with tempfile.TemporaryDirectory(prefix="longspan-demo-") as folder:
         with System(copy_example("file-type", Path(folder))) as system:
+            held = False
             try:
                 held = run(system)
             except Exception as error:  # noqa: BLE001  Told with the logs, which are gone in a moment.
                 say(f"[red]failed: {escape(str(error))}[/]")
-                say(system.tails(), markup=False)
-                held = False
-        if left := system.processes():
-            say(f"[red]processes left behind: {left}[/]")
-            held = False
+                print(system.tails(8))
     say(f"\nAll in {time.monotonic() - began:.0f} s. {'[green]All held.[/]' if held else '[red]Not all held.[/]'}")
     return 0 if held else 1
 
 
 def run(system: System) -> bool:
-    """The whole demo on a system that is not up yet. True when no request failed."""
+    """The whole demo on a system that is not up yet, until it is down. True when no request failed."""
     system.change("longspan.yaml", "replicas: 2", f"replicas: 2\n    settle: {SETTLE}")
     system.change("longspan.yaml", "port: 8080", "port: 0")
     began = time.monotonic()
     status = system.up()
-    say(f"Up after {time.monotonic() - began:.1f} s at {status.url}; Envoy {status.gateway.version}, two replicas.")
-    say(f"For this demo an update must stay ready for only {SETTLE} (the default is 10s).\n")
+    say(f"Generation 1 serves after {time.monotonic() - began:.1f} s at {status.url},")
+    say(f"two replicas behind Envoy {status.gateway.version}.")
+    say(f"To be quick, an update settles for only {SETTLE} here (the default is 10s).\n")
     contents = {str(path): path.read_bytes() for path in real_files(FILES, each=6)}
     answers = classified(Gateway(status.url), contents)
     show_files(contents, answers)
@@ -101,7 +98,7 @@ def run(system: System) -> bool:
         seconds=120.0,
         check=judge,
     )
-    say(f"\nThe same files, {RATE_PER_SECOND:.0f} a second, each answer checked, no retry, half on new connections:")
+    say(f"\nThe same files, {RATE_PER_SECOND:.0f} a second; every answer is checked, none is asked for twice:")
     acts: list[Act] = []
     with Background(plan) as load:
         for what, deed in (
@@ -114,6 +111,9 @@ def run(system: System) -> bool:
         ):
             acts.append(act(load, what, deed))
     show_acts(acts, load.report)
+    system.run("down")
+    if not system.ended():
+        raise Wrong(f"down has left processes: {system.processes()}")
     return load.report.clean
 
 
@@ -184,43 +184,51 @@ def roll_back(system: System, judge: Judge) -> str:
     judge.expect(1, 2)
     system.run("rollback")
     judge.expect(1)
-    status = system.status()
-    if not all_ready(status):
-        raise Wrong(f"not all ready after the rollback: {status}")
-    return f"generation {status.generation} serves: no description any more"
+    return f"generation {system.until_ready().generation} serves: no description any more"
 
 
 def show_files(contents: dict[str, bytes], answers: dict[str, dict[str, Any]]) -> None:
-    """One file of each of the commonest types, and the counts of all."""
-    kinds = Counter(answer["label"] for answer in answers.values())
-    table = Table("file", "size", "type", "media type", "score", box=None, padding=(0, 2, 0, 0))
-    for label, _ in kinds.most_common(SHOWN):
-        name = next(name for name, answer in answers.items() if answer["label"] == label)
+    """The surest file of some types, and the counts of all."""
+    kinds = {answer["label"] for answer in answers.values()}
+    surest = {kind: max((n for n in answers if answers[n]["label"] == kind), key=score_of(answers)) for kind in kinds}
+    table = Table("file", "bytes", "type", "media type", "score", box=None, padding=(0, 2, 0, 0))
+    for kind, name in sorted(surest.items(), key=lambda item: (-answers[item[1]]["score"], item[0]))[:SHOWN]:
         answer = answers[name]
         table.add_row(
-            os.path.basename(name), f"{len(contents[name]):,}", label, answer["mime"], f"{answer['score']:.2f}"
+            shortened(os.path.basename(name)),
+            f"{len(contents[name]):,}",
+            kind,
+            answer["mime"],
+            f"{answer['score']:.2f}",
         )
     say(table)
-    total = sum(len(body) for body in contents.values())
-    say(f"[bold]{len(answers)} files of {len(kinds)} types[/], {total / (1 << 20):.0f} MiB in all.")
+    total = sum(len(body) for body in contents.values()) / (1 << 20)
+    say(f"[bold]{len(answers)} files of {len(kinds)} types[/], {total:.0f} MiB in all; {SHOWN} of the types are shown.")
+
+
+def score_of(answers: dict[str, dict[str, Any]]) -> Callable[[str], float]:
+    return lambda name: float(answers[name]["score"])
+
+
+def shortened(text: str, length: int = 28) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def show_acts(acts: list[Act], report: Report) -> None:
-    """What happened when, and what the callers saw of it."""
-    table = Table("at", "what was done", "took", "requests", "p50", "p99", "failed", box=None, padding=(0, 2, 0, 0))
+    """What happened when, and what the callers saw of it until the next thing."""
+    say("     at  what was done                   took  sent      p50      p99  failed")
     ends = [*(each.began for each in acts[1:]), report.seconds]
     for each, end in zip(acts, ends, strict=True):
         window = report.window(each.began, end)
-        took, p50, p99 = each.ended - each.began, window.latency.p50, window.latency.p99
-        cells = (f"{took:.1f} s", str(window.due), f"{p50 * 1e3:.0f} ms", f"{p99 * 1e3:.0f} ms", str(window.failed))
-        table.add_row(f"{each.began:.1f} s", each.what, *cells)
-        table.add_row("", f"[dim]{escape(each.outcome)}[/]")
-    say(table)
+        p50, p99 = window.latency.p50 * 1e3, window.latency.p99 * 1e3
+        seen = f"{window.due:4}  {p50:4.0f} ms  {p99:4.0f} ms  {window.failed:6}"
+        say(f"{max(0.0, each.began):5.1f} s  {each.what:30} {each.ended - each.began:4.1f} s  {seen}")
+        say(f"         [dim]{escape(each.outcome)}[/]", soft_wrap=True)
     p50, p99, failed = report.latency.p50 * 1e3, report.latency.p99 * 1e3, report.due - report.ok
     colour = "red" if failed else "green"
-    say(f"[bold]{report.due} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms, [{colour}]failed: {failed}[/][/]")
+    say(f"[bold]{report.due} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms, [{colour}]failed requests = {failed}[/][/]")
     if not report.clean:
-        say(str(report), markup=False)
+        print(report)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,7 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 def left_behind(system: System, port: int, processes: list[int]) -> list[str]:
     """What of a stopped system is still there, in words. Control may take a moment to go after its last answer."""
-    until = time.monotonic() + 3.0
-    while any(alive(pid) for pid in processes) and time.monotonic() < until:
-        time.sleep(0.02)
+    system.ended()
     left = [f"process {pid}" for pid in {*processes, *system.processes()} if alive(pid)]
     left += [f"socket {path}" for path in system.folder.rglob("*") if path.is_socket()]
     left += [f"temporary file {path}" for path in Path(system.environment["TMPDIR"]).rglob("*")]
