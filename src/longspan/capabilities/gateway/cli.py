@@ -62,7 +62,9 @@ def call(
     state: State = "",
     json: Json = False,
 ) -> None:
-    """Send the bytes of each file to a service, and show what it answers (exit 1 when one was refused).
+    """Send files to a service and show its answers.
+
+    The bytes of each file are the request's body. The exit code is 1 when one of them was refused.
 
     Example: longspan call file-type /bin/* --json
     """
