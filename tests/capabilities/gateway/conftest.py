@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -128,18 +129,29 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path)
-    yield made
-    made.close()
+def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Makes sites, each in the folder of its name; none outlives the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(name: str, **fields: Any) -> Site:
+            (tmp_path / name).mkdir(exist_ok=True)
+            made = Site(tmp_path / name, **fields)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site("state")
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for all tests of a module that change nothing."""
-    made = Site(tmp_path_factory.mktemp("state"))
-    yield made
-    made.close()
+    with contextlib.closing(Site(tmp_path_factory.mktemp("state"))) as made:
+        yield made
 
 
 def listens(pid: int) -> set[tuple[str, int]]:

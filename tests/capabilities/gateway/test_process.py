@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,19 +58,16 @@ def test_two_starts_at_once_make_one_envoy(site: Site) -> None:
     until(lambda: {other.see().pid for other in others} == {None}, why="no Envoy")
 
 
-def test_the_state_folder_can_be_moved_while_it_runs(tmp_path: Path) -> None:
-    (tmp_path / "old").mkdir()
-    site = Site(tmp_path / "old")
+def test_the_state_folder_can_be_moved_while_it_runs(make_site: Callable[..., Site], tmp_path: Path) -> None:
+    site = make_site("old")
     site.up(AT)
     pid = site.tell(work("hello"), endpoints=(AT,)).pid
     (tmp_path / "old").rename(tmp_path / "new")
-    moved = Site(tmp_path / "new", port=site.port, processes=site.processes)
+    moved = make_site("new", port=site.port, processes=site.processes)
     later = endpoint("hello", 1)
     moved.up(later)
     assert moved.tell(work("hello"), endpoints=(later,)).pid == pid
     assert moved.call(PATH).json["name"] == "hello/1"
-    moved.close()
-    assert site.envoy.see().pid is None
 
 
 @pytest.mark.parametrize(
@@ -151,19 +149,15 @@ def test_a_port_in_use_names_its_holder(site: Site) -> None:
     assert site.envoy.see().pid is None
 
 
-def test_two_systems_never_share_a_port(tmp_path: Path) -> None:
+def test_two_systems_never_share_a_port(make_site: Callable[..., Site]) -> None:
     """The probe refuses it; and where the probe came too early, Envoy itself cannot bind."""
-    one, two = Site(tmp_path / "one"), Site(tmp_path / "two")
-    for site in (one, two):
-        site.state.mkdir()
+    one, two = make_site("one"), make_site("two")
     two.tell()
     one.tell()
     two.port = one.port
     two.wish = wanted(port=one.port)
     assert "Address already in use" in until(lambda: two.trip().rejected, why="the second port refused")
     assert one.call("/v2", None).status == 200
-    one.close()
-    two.close()
 
 
 def test_a_chosen_port_is_free() -> None:
