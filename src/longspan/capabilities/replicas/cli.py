@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from longspan.base.errors import Unreachable
 from longspan.client.control import NotRunning
 from longspan.client.loglines import readable, split
 from longspan.client.options import File, Json, State
 from longspan.client.place import DEFAULT_FILE, Place
-from longspan.client.terminal import out, say, say_json, say_table
+from longspan.client.terminal import err, out, say, say_json, say_table
 from longspan.client.views import headline, troubles, units_table
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come; Ctrl-C ends it.")]
@@ -62,6 +63,9 @@ def logs(
                 print(shown, flush=follow)
     except NotRunning as error:
         if place.logs.is_dir():
-            error.remedy = f"Its logs are files in {place.logs}"
-            raise NotRunning(error.problem, at=error.at, remedy=error.remedy) from error
+            raise NotRunning(error.problem, at=error.at, remedy=f"Its logs are files in {place.logs}") from error
         raise
+    except Unreachable:
+        if not follow:
+            raise
+        err().print(f"control has ended; its logs are files in {place.logs}")
