@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from longspan.cli.main import run
 from tests.capabilities.gateway.conftest import Site
 from tests.capabilities.gateway.works import endpoint, step, work
 from tests.cli.command import LONGSPAN, longspan
@@ -98,16 +99,16 @@ def test_standard_input_is_a_file_too(folder: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_sent(
-    folder: Path, words: tuple[str, str], code: int, complaint: str
+    folder: Path, capfd: pytest.CaptureFixture[str], words: tuple[str, str], code: int, complaint: str
 ) -> None:
-    done = longspan("call", *words, cwd=folder)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith(f"error: {complaint}")
+    assert run(["call", *words]) == code
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"error: {complaint}")
 
 
-def test_without_a_control_the_remedy_is_named(tmp_path: Path) -> None:
+def test_without_a_control_the_remedy_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "longspan.yaml").write_text("system: demo\n")
     (tmp_path / "a.txt").write_text("abc")
-    done = longspan("call", "hello", "a.txt", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "Start it with longspan up" in done.stderr
+    assert run(["call", "hello", f"{tmp_path}/a.txt", "--file", f"{tmp_path}/longspan.yaml"]) == 1
+    assert "Start it with longspan up" in capfd.readouterr().err
