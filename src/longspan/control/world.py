@@ -85,9 +85,7 @@ class World:
         self.stopping = False
 
     @classmethod
-    def enter(
-        cls, file: Path, state: Path, environment: Mapping[str, str], *, watch: Callable[[int], None]
-    ) -> World:
+    def enter(cls, file: Path, state: Path, environment: Mapping[str, str], *, watch: Callable[[int], None]) -> World:
         """The world of `state`, which becomes the working directory and is called ``.`` from here on.
 
         So no absolute path is kept anywhere, and the folder can be moved while all runs. Raises as the
