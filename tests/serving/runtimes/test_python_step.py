@@ -92,6 +92,7 @@ def test_outputs_are_named_by_a_dict_a_named_tuple_or_a_dataclass(
         ("None", "y FP32[n]", "output 'y' of step 's' is FP32[n]; None came, which does not become FP32 without loss"),
         ("np.zeros(3)", "y FP32[n]", "is FP32[n]; an array of float64 came, which does not become FP32 without loss"),
         ("np.zeros(3)", "y FP32[n]", "without loss; cast it with .astype(np.float32) if that is meant"),
+        ("np.arange(2)", "y FP64[n]", "is FP64[n]; an array of int64 came, which does not become FP64 without loss"),
         ("np.zeros((3, 2), 'f4')", "y FP32[n]", "output 'y' of step 's' is FP32[n], 1 dimension; shape [3, 2] has 2"),
         ("np.zeros((2, 3), 'f4')", "y FP32[n, 4]", "is FP32[n, 4]; came shape [2, 3]: dimension 2 is 3, must be 4"),
         ("np.zeros(0, 'f4')", "y FP32[batch]", "output 'y' of step 's' is FP32[batch]; came shape [0]: batch is 0"),

@@ -34,7 +34,10 @@ def test_an_array_is_cast_without_loss_or_refused(
     try:
         came = check("output 'y'", wanted, array, {})
     except TensorError:
-        assert not np.can_cast(array.dtype, one[1].dtype, "safe") or "O" in (array.dtype.kind, one[1].dtype.kind)
+        wide = array.dtype.kind in "iu" and array.dtype.itemsize == 8 and one[1].dtype.kind == "f"
+        assert (
+            wide or not np.can_cast(array.dtype, one[1].dtype, "safe") or "O" in (array.dtype.kind, one[1].dtype.kind)
+        )
         return
     assert came.dtype == one[1].dtype
     assert np.array_equal(came.astype(array.dtype), array)

@@ -1,6 +1,6 @@
 """Tensors to what a step takes, and what it returns to tensors: checked, and never changed in silence.
 
-An array may be cast where numpy calls that safe (FP32 to FP64, not back); plain Python numbers and lists of them have
+An array may be cast where nothing is lost (FP32 to FP64, not back); plain Python numbers and lists of them have
 no width of their own and take the type's. JSON that would hold NaN is refused rather than turned into null.
 """
 
@@ -109,7 +109,9 @@ def _cast(what: str, tensor: TensorType, dtype: np.dtype[Any], value: Any) -> Te
     except ValueError:
         raise TensorError(f"{what} is {tensor}; a ragged list came") from None
     if typed:
-        fits = np.can_cast(came.dtype, dtype, "safe")
+        # numpy calls 64-bit integers to FP64 safe, which rounds beyond 2^53.
+        rounds = dtype.kind == "f" and came.dtype.kind in "iu" and came.dtype.itemsize == 8
+        fits = np.can_cast(came.dtype, dtype, "safe") and not rounds
     else:
         fits = came.dtype.kind in _KINDS.get(dtype.kind, "biu") or _large_integers(came, dtype, value)
     if not fits and (came.size or typed):
