@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import tiny
-from longspan.serving import assemble, protocol, routes
+from longspan.serving import assemble, routes
 from longspan.serving.admission import Budget, Door
+from longspan.serving.answers import MOST_PIPELINED
 from longspan.serving.protocol import Connection
 from longspan.serving.runtimes import Runnable, onnx
 from longspan.serving.warmup import measure
@@ -181,7 +182,7 @@ def test_answers_come_in_the_order_of_the_requests(wire: Wire) -> None:
 
 
 def test_a_pipeline_longer_than_the_bound_is_read_on_when_it_has_been_answered(wire: Wire) -> None:
-    count = 3 * protocol.MOST_PIPELINED
+    count = 3 * MOST_PIPELINED
     assert statuses(wire.send(INFER * count + CLOSE)) == [200] * (count + 1)
 
 
@@ -206,8 +207,11 @@ REFUSED = {
     "no HTTP": (501, b"hello there\r\n\r\n"),
     "a broken chunk": (400, CHUNKED.replace(b"1;note", b"zz;note")),
     "a long path": (414, b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n"),
-    "large headers": (431, b"GET /v2 HTTP/1.1\r\n" + b"x-a: %b\r\n" % (b"v" * 1_000) * 70 + b"\r\n"),
-    "many headers": (431, b"GET /v2 HTTP/1.1\r\n" + b"a: b\r\n" * 2_000 + b"\r\n"),
+    "large headers": (
+        431,
+        b"GET /v2 HTTP/1.1\r\n" + b"".join(b"x-%d: %b\r\n" % (n, b"v" * 1_000) for n in range(70)) + b"\r\n",
+    ),
+    "many headers": (431, b"GET /v2 HTTP/1.1\r\n" + b"".join(b"a%d: b\r\n" % n for n in range(129)) + b"\r\n"),
     "one endless header": (431, b"GET /v2 HTTP/1.1\r\nx-a: " + b"v" * 400_000),
     "a large body": (413, b"POST /v2/models/tiny/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 10001\r\n\r\n"),
     "a large body in chunks": (
@@ -245,6 +249,20 @@ def test_a_body_in_a_thousand_parts_costs_no_more_than_its_size(wire: Wire) -> N
     body = BODY.ljust(LIMIT)
     head = b"POST /v2/models/tiny/infer HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
     assert statuses(wire.send(head + chunked(body, *[1] * (len(body) - 1)) + CLOSE)) == [200, 200]
+
+
+def test_trailers_are_passed_over_but_not_without_bound(wire: Wire) -> None:
+    assert statuses(wire.send(CHUNKED + INFER + CLOSE)) == [200, 200, 200]
+    endless = CHUNKED.removesuffix(b"\r\n") + b"x-more: %b\r\n" % (b"v" * 1_000) * 400
+    assert statuses(wire.send(*(endless[at : at + 900] for at in range(0, len(endless), 900)))) == [431]
+
+
+def test_names_of_headers_may_be_written_in_any_case(wire: Wire) -> None:
+    for name in (b"content-length", b"Content-Length", b"CONTENT-LENGTH", b"cOnTeNt-lEnGtH"):
+        request = INFER.replace(b"content-length", name)
+        assert statuses(wire.send(request + CLOSE)) == [200, 200]
+        late = b"POST /v2/models/tiny/infer HTTP/1.1\r\nHost: x\r\n%b: 10001\r\n\r\n" % name
+        assert statuses(wire.send(late)) == [413]
 
 
 def test_what_was_held_is_free_when_all_have_gone(wire: Wire) -> None:

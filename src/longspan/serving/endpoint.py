@@ -34,6 +34,8 @@ CLIENT_GONE = 499
 
 _JSON = b"application/json"
 _BINARY = oip.CONTENT_BINARY.encode()
+_OK_JSON = http1.template(200, _JSON)
+_HEADER_LENGTH = oip.HEADER_LENGTH.encode()
 _OK = STATUS_SLOT[200]
 
 
@@ -63,6 +65,7 @@ class Endpoint:
         self.output_types = {output: kind for output, (_, kind) in outputs.items()}
         self.streams = streams
         self._keys = {output: key for output, (key, _) in outputs.items()}
+        self._pairs = tuple(self._keys.items())
         self._negotiator = negotiator
         self._codec = oip.InferCodec(name, version, inputs, self.output_types)
         self._counts, self._at = counts, at
@@ -75,7 +78,7 @@ class Endpoint:
         exchange.endpoint = self
         self._counts[self._at + BYTES_IN] += len(exchange.body)
         try:
-            length = exchange.fields.get(oip.HEADER_LENGTH)
+            length = exchange.fields.get(_HEADER_LENGTH)
             request = self._codec.decode(exchange.body, None if length is None else _number(length))
             exchange.request, exchange.values = request, request.inputs
             exchange.rows, exchange.alike = request.rows, request.alike
@@ -102,8 +105,8 @@ class Endpoint:
         try:
             if self.streams and not exchange.connection.speaks_chunks:
                 raise RequestError(505, "a stream needs HTTP/1.1")
-            exchange.media, exchange.output = negotiator.answer_for(_text(fields.get("accept")))
-            name = negotiator.input_for(_text(fields.get("content-type")))
+            exchange.media, exchange.output = negotiator.answer_for(_text(fields.get(b"accept")))
+            name = negotiator.input_for(_text(fields.get(b"content-type")))
             exchange.values = {name: natural.to_tensor(exchange.body, self.inputs[name])}
             exchange.rows, exchange.alike = 1, ()
             self.lane.take(exchange)
@@ -144,12 +147,14 @@ class Endpoint:
             kind = self.output_types[exchange.output]
             body = natural.from_tensor(values[self._keys[exchange.output]], kind, exchange.media)
             return http1.response(200, exchange.media.encode(), body, keep_alive=keep)
-        keys = self._keys
-        encoded = self._codec.encode(request, {output: values[keys[output]] for output in request.asked})
+        encoded = self._codec.encode(request, {output: values[key] for output, key in self._pairs})
+        body = encoded.body
         if encoded.header_length is None:
-            return http1.response(200, _JSON, encoded.body, keep_alive=keep)
-        length = http1.header(oip.HEADER_LENGTH.encode(), b"%d" % encoded.header_length)
-        return http1.response(200, _BINARY, encoded.body, keep_alive=keep, extra=length)
+            if keep:
+                return _OK_JSON % (len(body), body)
+            return http1.response(200, _JSON, body, keep_alive=False)
+        length = http1.header(_HEADER_LENGTH, b"%d" % encoded.header_length)
+        return http1.response(200, _BINARY, body, keep_alive=keep, extra=length)
 
     def fail(self, exchange: Exchange, error: RequestError) -> None:
         """Answer with the error; after the first byte of a stream, say it as the media type can, and cut."""

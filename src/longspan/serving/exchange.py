@@ -42,11 +42,11 @@ class Exchange:
     progress: int
     """When it was taken, or when its stream last gave something."""
 
-    def __init__(self, connection: Connection, route: Route, fields: dict[str, bytes], keep: bool) -> None:
+    def __init__(self, connection: Connection, route: Route, fields: dict[bytes, bytes], keep: bool) -> None:
         self.connection = connection
         self.route = route
         self.fields = fields
-        """Those request headers that somebody here reads, by lower-case name."""
+        """The request's headers, names in lower case."""
         self.keep = keep
         """May the connection be used again after the answer?"""
         self.body = b""
@@ -69,4 +69,4 @@ class Exchange:
     @property
     def request_id(self) -> str:
         """The client's or Envoy's ``x-request-id``; empty without one."""
-        return self.fields.get("x-request-id", b"").decode("latin-1")
+        return self.fields.get(b"x-request-id", b"").decode("latin-1")

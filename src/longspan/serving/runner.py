@@ -146,7 +146,7 @@ class Groups:
     ) -> None:
         """`pace`: None for a chain that never runs on the loop. `at`: the endpoint's first slot in the load page.
 
-        `queue` is how many may wait; `finish` answers an exchange that has run.
+        `queue` is how many may wait for the thread; `finish` answers an exchange that has run.
         """
         self._name, self._steps, self._limits, self._pace = name, steps, limits, pace
         self._bound, self._at, self._finish = queue, at, finish
@@ -158,19 +158,21 @@ class Groups:
         self._adopt()
 
     def take(self, exchange: Exchange) -> None:
-        waiting = self._waiting
-        if len(waiting) >= self._bound:
+        if self.inline:
+            # No bound: what has come in runs at the end of this turn, nothing waits behind anything.
+            self._waiting.append(exchange)
+            if not self._called:
+                self._called = True
+                self._workshop.loop.call_soon(self._turn)
+            return
+        if len(self._waiting) >= self._bound:
             raise full(self._name, self._bound)
-        waiting.append(exchange)
+        self._waiting.append(exchange)
+        self._gauge()
         if not self._called:
             self._called = True
-            if self.inline:
-                self._workshop.loop.call_soon(self._turn)
-            else:
-                self._workshop.thread.offer(self)
-                self._workshop.wake()
-        if not self.inline:
-            self._gauge()
+            self._workshop.thread.offer(self)
+            self._workshop.wake()
 
     def drop(self, exchange: Exchange) -> None:
         if exchange in self._waiting:

@@ -12,8 +12,10 @@ import resource
 from array import array
 from collections.abc import Sequence
 from time import monotonic_ns, process_time_ns, time_ns
+from typing import cast
 
 from longspan.serving.admission import SECOND, Budget, Door
+from longspan.serving.answers import Answering
 from longspan.serving.endpoint import Endpoint
 from longspan.serving.protocol import Connection
 from longspan.serving.routes import Routes
@@ -63,9 +65,9 @@ class Worker:
         self._count()
         return len(self._connections) <= self._most
 
-    def farewell(self, connection: Connection) -> None:
+    def farewell(self, connection: Answering) -> None:
         """It is gone."""
-        self._connections.discard(connection)
+        self._connections.discard(cast("Connection", connection))
         self._count()
 
     def _count(self) -> None:

@@ -34,6 +34,11 @@ def response(status: int, content_type: bytes, body: bytes, *, keep_alive: bool 
     )  # fmt: skip
 
 
+def template(status: int, content_type: bytes) -> bytes:
+    """What ``% (len(body), body)`` makes a whole, kept-alive answer of: for answers of which there are very many."""
+    return b"%bcontent-type: %b\r\ncontent-length: %%d\r\n\r\n%%b" % (_start(status), content_type.replace(b"%", b"%%"))
+
+
 def stream_head(status: int, content_type: bytes, *, keep_alive: bool = True, extra: bytes = b"") -> bytes:
     """Head of an answer whose body follows in chunks (RFC 9112, 7.1), as `stream_chunk` and `LAST_CHUNK` make them."""
     return b"%bcontent-type: %b\r\ntransfer-encoding: chunked\r\n%b%b\r\n" % (
