@@ -121,7 +121,7 @@ def test_any_other_body_becomes_a_problem_too(body: bytes) -> None:
     assert "502" in str(error)
 
 
-def test_a_generation_is_followed_until_it_is_pending_no_more(tmp_path: Path) -> None:
+def test_a_generation_is_followed_until_its_verdict_is_in_force(tmp_path: Path) -> None:
     view = GenerationView(number=3, parent=2, author="me", at="2026-01-01T00:00:00Z", state="pending")
     server = Answering({"GET /v1/generations/3": told(view), "GET /v1/status": told(STATUS)})
     states = []
@@ -130,7 +130,9 @@ def test_a_generation_is_followed_until_it_is_pending_no_more(tmp_path: Path) ->
             states.append(generation.state)
             if len(states) == 2:
                 server.replies["GET /v1/generations/3"] = told(replace(view, state="failed", reason="died"))
-    assert states == ["pending", "pending", "failed"]
+            if len(states) == 3:
+                server.replies["GET /v1/generations/3"] = told(replace(view, state="failed", done=True))
+    assert states == ["pending", "pending", "failed", "failed"]
 
 
 def test_log_lines_come_as_they_are_written(tmp_path: Path) -> None:

@@ -70,11 +70,11 @@ class Control:
         return self._ask("GET", f"/v1/generations/{number}", messages.GenerationView)
 
     def follow(self, number: int) -> Iterator[tuple[messages.GenerationView, messages.Status]]:
-        """A generation and the whole, looked at again and again until it is pending no more."""
+        """A generation and the whole, looked at again and again until its verdict is in force."""
         while True:
             generation = self.generation(number)
             yield generation, self.status()
-            if generation.state != "pending":
+            if generation.done:
                 return
             time.sleep(LOOK_AGAIN_SECONDS)
 

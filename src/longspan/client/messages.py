@@ -129,6 +129,9 @@ class GenerationView:
     author: str
     at: str
     state: Literal["pending", "serving", "replaced", "failed"]
+    done: bool = False
+    """The verdict is in force: the gateway sends no request any more to what this generation replaced, or
+    to what failed."""
     reason: str = ""
     last_log: tuple[str, ...] = ()
 

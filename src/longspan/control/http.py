@@ -27,7 +27,9 @@ from longspan.wire.load import BOUNDS_SECONDS
 def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]) -> FastAPI:
     """The API, for the command line and scripts: whoever may open the socket may do all."""
     app = FastAPI(title="Longspan control", version=__version__)
-    app.include_router(generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock))
+    app.include_router(
+        generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock, done=world.done)
+    )
     app.include_router(replicas_api.router(world.logs, lambda: status(world)))
 
     @app.post("/v1/down", status_code=202)

@@ -42,6 +42,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     wanted: tuple[Wanted, ...] = ()
     replicas: tuple[Replica, ...] = ()
     gateway: GatewaySeen = GatewaySeen(pid=None)
+    leftover: frozenset[str] = frozenset()
+    """Sockets that the gateway still holds and shall not: of what was replaced, or has failed."""
     moving: bool = True
     """Something is under way: look again soon."""
 
@@ -129,9 +131,15 @@ class World:
             wanted=wanted,
             replicas=found,
             gateway=seen,
+            leftover=seen.endpoints - routed,
             moving=moving or not seen.listening,
         )
         return self.seen
+
+    def done(self, number: int) -> bool:
+        """Is the verdict on that generation in force, as far as the last trip saw?"""
+        pending = self.seen.pending
+        return (pending is None or pending.number != number) and not self.seen.leftover
 
     def port(self, generation: Generation) -> int:
         """The gateway's port: the file's, or the one that was chosen for ``port: 0`` and kept."""

@@ -65,7 +65,12 @@ def told(value: object, status: int = 200) -> Reply:
 def ended(state: Literal["serving", "failed"], reason: str = "", last_log: tuple[str, ...] = ()) -> Reply:
     """What control says of generation 42 when it is pending no more."""
     at = "2026-01-01T00:00:00Z"
-    return told(GenerationView(number=42, parent=41, author="me", at=at, state=state, reason=reason, last_log=last_log))
+    done = state != "pending"
+    return told(
+        GenerationView(
+            number=42, parent=41, author="me", at=at, state=state, done=done, reason=reason, last_log=last_log
+        )
+    )
 
 
 @pytest.fixture

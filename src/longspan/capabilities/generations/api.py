@@ -13,8 +13,16 @@ from longspan.client import messages
 from longspan.system.records import Generation
 
 
-def router(see: run.See, ledger: run.Ledger, *, clock: Callable[[], int], knock: Callable[[], None]) -> APIRouter:
-    """The routes; `knock` wakes the next trip, `clock` gives UTC nanoseconds."""
+def router(
+    see: run.See,
+    ledger: run.Ledger,
+    *,
+    clock: Callable[[], int],
+    knock: Callable[[], None],
+    done: Callable[[int], bool],
+) -> APIRouter:
+    """The routes; `knock` wakes the next trip, `clock` gives UTC nanoseconds, `done` knows whether a verdict
+    is in force at the gateway."""
     routes = APIRouter(prefix="/v1", tags=["generations"])
 
     @routes.post("/plan")
@@ -39,14 +47,14 @@ def router(see: run.See, ledger: run.Ledger, *, clock: Callable[[], int], knock:
     @routes.get("/generations")
     def generations() -> list[messages.GenerationView]:
         """The newest hundred, newest first."""
-        return [_view(generation) for generation in ledger.generations()]
+        return [_view(generation, done(generation.number)) for generation in ledger.generations()]
 
     @routes.get("/generations/{number}")
     def generation(number: int) -> messages.GenerationView:
         """One generation and how it fares."""
         if (found := ledger.generation(number)) is None:
             raise LongspanError(f"there is no generation {number}")
-        return _view(found)
+        return _view(found, done(number))
 
     return routes
 
@@ -62,7 +70,7 @@ def shown(planned: run.Planned) -> messages.Plan:
     )
 
 
-def _view(generation: Generation) -> messages.GenerationView:
+def _view(generation: Generation, done: bool) -> messages.GenerationView:
     at = datetime.fromtimestamp(generation.at / 1e9, UTC).isoformat(timespec="milliseconds")
     return messages.GenerationView(
         number=generation.number,
@@ -70,6 +78,7 @@ def _view(generation: Generation) -> messages.GenerationView:
         author=generation.author,
         at=at.replace("+00:00", "Z"),
         state=generation.state,
+        done=done and generation.state != "pending",
         reason=generation.reason,
         last_log=generation.last_log,
     )

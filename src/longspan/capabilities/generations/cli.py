@@ -99,7 +99,7 @@ def settle(control: Control, answer: ApplyAnswer) -> None:
 
 
 def _followed(control: Control, number: int) -> GenerationView:
-    """The generation when it is pending no more; meanwhile its progress, on one line of a terminal."""
+    """The generation when it is done; meanwhile its progress, on one line of a terminal."""
     console: Console = out()
     told = ""
     try:
@@ -110,7 +110,7 @@ def _followed(control: Control, number: int) -> GenerationView:
                     told = text
                     if not console.is_terminal:
                         say(text)
-                if generation.state != "pending":
+                if generation.done:
                     return generation
     except NotRunning as error:
         remedy = "longspan up takes over what still serves, and carries on"
@@ -118,7 +118,7 @@ def _followed(control: Control, number: int) -> GenerationView:
     except KeyboardInterrupt:
         err().print(f"generation {number} goes on without us: see longspan status")
         raise
-    raise AssertionError("follow ends with a generation that is pending no more")
+    raise AssertionError("follow ends with a generation that is done")
 
 
 def show(planned: Plan) -> None:
