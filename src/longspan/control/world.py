@@ -113,6 +113,7 @@ class World:
             works = {want.unit.name: want.unit.work for want in reversed(wanted)}
             gateway.converge(
                 GatewayWanted(port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints),
+                seen,
                 self.gateway,
                 self.gateway,
                 now,

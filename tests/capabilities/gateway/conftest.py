@@ -57,6 +57,13 @@ def until(what: Callable[[], T], *, why: str) -> T:
     return answer
 
 
+def looked(wish: GatewayWanted, envoy: Envoy) -> GatewaySeen:
+    """One trip; gives what was seen before it did anything."""
+    seen = envoy.see()
+    converge(wish, seen, envoy, envoy, time.time_ns(), VERSION)
+    return seen
+
+
 @dataclass
 class Site:
     """A state folder with a gateway and the processes behind it."""
@@ -70,7 +77,7 @@ class Site:
         self.wish = GatewayWanted(port=self.port, works=(), endpoints=())
 
     def trip(self) -> GatewaySeen:
-        return converge(self.wish, self.envoy, self.envoy, time.time_ns(), VERSION)
+        return looked(self.wish, self.envoy)
 
     def tell(self, *works: Work, endpoints: tuple[Endpoint, ...] = ()) -> GatewaySeen:
         """Make trips until Envoy does what is wanted."""

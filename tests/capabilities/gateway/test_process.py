@@ -17,8 +17,8 @@ import pytest
 from longspan.base.errors import Missing
 from longspan.capabilities.gateway.adapters import Envoy, choose_port
 from longspan.capabilities.gateway.decide import File, Past, Step, died, in_force, may_start
-from longspan.capabilities.gateway.run import converge, wind_down
-from tests.capabilities.gateway.conftest import Site, until
+from longspan.capabilities.gateway.run import wind_down
+from tests.capabilities.gateway.conftest import Site, looked, until
 from tests.capabilities.gateway.works import VERSION, endpoint, wanted, work
 
 AT = endpoint("hello")
@@ -43,14 +43,14 @@ def test_another_control_adopts_the_running_envoy_and_writes_nothing(site: Site)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
     other = Envoy(site.state)
     for _ in range(3):
-        assert converge(site.wish, other, other, time.time_ns(), VERSION) == seen
+        assert looked(site.wish, other) == seen
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")} == before
 
 
 def test_two_starts_at_once_make_one_envoy(site: Site) -> None:
     others = [Envoy(site.state) for _ in range(2)]
     for other in others:
-        converge(site.wish, other, other, time.time_ns(), VERSION)
+        looked(site.wish, other)
     seen = site.tell()
     # The one that came late finds the lock taken, and leaves.
     until(lambda: {other.see().pid for other in others} == {seen.pid}, why="one Envoy")
@@ -146,7 +146,7 @@ def test_a_port_in_use_names_its_holder(site: Site) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Missing, match=rf"port {port} is in use by pid {os.getpid()} \(.*\)"):
-            converge(wanted(port=port), site.envoy, site.envoy, time.time_ns(), VERSION)
+            looked(wanted(port=port), site.envoy)
     assert site.envoy.see().pid is None
 
 
@@ -174,7 +174,7 @@ def test_silence_is_not_taken_for_not_routed(site: Site) -> None:
     try:
         for envoy in (site.envoy, Envoy(site.state)):
             files = {path: path.stat().st_mtime_ns for path in site.state.rglob("*.json")}
-            silent = converge(wanted(port=site.port), envoy, envoy, time.time_ns(), VERSION)
+            silent = looked(wanted(port=site.port), envoy)
             assert (silent.pid, silent.version, silent.endpoints) == (seen.pid, "", frozenset({AT.socket}))
             assert {path: path.stat().st_mtime_ns for path in site.state.rglob("*.json")} == files
     finally:

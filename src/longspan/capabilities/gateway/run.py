@@ -26,13 +26,12 @@ class Do(Protocol):
     def clean(self) -> None: ...
 
 
-def converge(wanted: GatewayWanted, see: See, do: Do, now: int, version: str) -> GatewaySeen:
-    """See, and start Envoy or write what may be written. Gives what was seen before.
+def converge(wanted: GatewayWanted, seen: GatewaySeen, see: See, do: Do, now: int, version: str) -> None:
+    """Start Envoy, or write what may be written. `seen` is the sight of this trip, which replicas have had too.
 
     `now` is in UTC nanoseconds, `version` is Longspan's. Raises `Missing` when there is no Envoy to
     start, or when somebody else holds the port.
     """
-    seen = see.see()
     if seen.pid is None:
         if may_start(see.past(), now):
             do.write(first_files(wanted, version))
@@ -40,7 +39,6 @@ def converge(wanted: GatewayWanted, see: See, do: Do, now: int, version: str) ->
     elif seen.version:
         do.write(next_files(wanted, seen, version))
     # Else it is starting, or too busy to be asked: what it was told stays as it is.
-    return seen
 
 
 def wind_down(see: See, do: Do, now: int, until: int) -> bool:
