@@ -122,7 +122,7 @@ def test_any_other_body_becomes_a_problem_too(body: bytes) -> None:
 
 
 def test_a_generation_is_followed_until_its_verdict_is_in_force(tmp_path: Path) -> None:
-    view = GenerationView(number=3, parent=2, author="me", at="2026-01-01T00:00:00Z", state="pending")
+    view = GenerationView(number=3, parent=2, author="me", at="2026-01-01T00:00:00Z", state="pending", done=False)
     server = Answering({"GET /v1/generations/3": told(view), "GET /v1/status": told(STATUS)})
     states = []
     with server.on_unix(tmp_path / "control.sock"):

@@ -129,7 +129,7 @@ class GenerationView:
     author: str
     at: str
     state: Literal["pending", "serving", "replaced", "failed"]
-    done: bool = False
+    done: bool
     """The verdict is in force: the gateway sends no request any more to what this generation replaced, or
     to what failed."""
     reason: str = ""
