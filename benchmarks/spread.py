@@ -42,18 +42,26 @@ class Compared:
     ratio: Spread
     """b / a, pair by pair."""
 
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[float, float]]) -> Compared:
+        """From (a, b), pair by pair; at least one."""
+        return cls(
+            Spread.of([a for a, _ in pairs]),
+            Spread.of([b for _, b in pairs]),
+            Spread.of([b - a for a, b in pairs]),
+            Spread.of([b / a for a, b in pairs]),
+        )
+
 
 def compare(a: Callable[[], float], b: Callable[[], float], pairs: int = PAIRS) -> Compared:
     """Measure A B, B A, A B, ... so that a drift of the machine falls on both alike."""
-    of_a: list[float] = []
-    of_b: list[float] = []
+    found: list[tuple[float, float]] = []
     for pair in range(pairs):
-        for measure, figures in ((a, of_a), (b, of_b)) if pair % 2 == 0 else ((b, of_b), (a, of_a)):
-            figures.append(measure())
-    both = list(zip(of_a, of_b, strict=True))
-    return Compared(
-        Spread.of(of_a),
-        Spread.of(of_b),
-        Spread.of([y - x for x, y in both]),
-        Spread.of([y / x for x, y in both]),
-    )
+        if pair % 2 == 0:
+            of_a = a()
+            of_b = b()
+        else:
+            of_b = b()
+            of_a = a()
+        found.append((of_a, of_b))
+    return Compared.of(found)
