@@ -101,6 +101,15 @@ def test_the_same_status_twice_is_no_news() -> None:
     assert list(news(STATUS, STATUS)) == []
 
 
+def test_log_lines_that_stood_there_before_are_not_told_again() -> None:
+    starting = replace(ONE, state="starting", pid=None, last_log=("first",))
+    dead = replace(ONE, state="dead", pid=None, restarts=2, last_log=("first", "second"))
+    assert list(news(with_replicas(starting), with_replicas(dead))) == [
+        "flower/0 dead (generation 3, restarts 2)",
+        "    second",
+    ]
+
+
 def test_each_change_is_a_line() -> None:
     dead = replace(ONE, pid=None, state="dead", restarts=1, last_log=("out of luck",))
     after = replace(

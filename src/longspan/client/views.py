@@ -96,7 +96,8 @@ def news(before: Status | None, after: Status) -> Iterator[str]:
         if old is None or (old.state, old.pid, old.generation) != (replica.state, replica.pid, replica.generation):
             yield _told(name, replica)
             if replica.state in TROUBLED:
-                yield from log_lines(replica.last_log[-_LAST_LINES:])
+                seen = old.last_log if old else ()
+                yield from log_lines([line for line in replica.last_log if line not in seen][-_LAST_LINES:])
     yield from (f"{name} stopped" for name in was if name not in now)
     if after.gateway.pid != before.gateway.pid:
         yield f"gateway runs as pid {after.gateway.pid}" if after.gateway.pid else "gateway died"
