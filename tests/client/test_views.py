@@ -8,7 +8,17 @@ import pytest
 from rich.console import Console
 
 from longspan.client.messages import ControlView, FailedView, GatewayView, ReplicaView, Status, UnitView
-from longspan.client.views import headline, news, progress, ready_count, serving, troubles, units_table
+from longspan.client.views import (
+    crashing,
+    headline,
+    never_served,
+    news,
+    progress,
+    ready_count,
+    serving,
+    troubles,
+    units_table,
+)
 
 ONE = ReplicaView(slot=0, pid=11, state="ready", generation=3, restarts=0)
 TWO = ReplicaView(slot=1, pid=None, state="crash-loop", generation=3, restarts=4, last_log=("a", "b"))
@@ -72,6 +82,20 @@ def test_troubles_are_the_failed_generation_and_the_last_words_of_what_crashed()
 )
 def test_a_system_serves_when_all_that_is_wanted_is_ready_behind_a_gateway(status: Status, expected: bool) -> None:
     assert serving(status) is expected
+
+
+def test_what_crashes_again_and_again_is_named_unless_a_new_generation_may_mend_it() -> None:
+    assert crashing(STATUS) == "flower"
+    assert crashing(with_replicas(ONE)) == ""
+    assert crashing(replace(STATUS, pending=4)) == ""
+
+
+def test_a_first_generation_that_failed_never_served() -> None:
+    failed = replace(STATUS, generation=None, failed=FailedView(generation=1, reason="it died"))
+    assert never_served(failed)
+    assert not never_served(replace(failed, pending=2))
+    assert not never_served(replace(failed, generation=1))
+    assert not never_served(replace(failed, failed=None))
 
 
 def test_replicas_that_are_not_ready_do_not_answer() -> None:

@@ -21,7 +21,7 @@ from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.once import once
 from longspan.client.place import Place
-from longspan.client.views import log_lines, never_served, ready_count, serving
+from longspan.client.views import crashing, log_lines, never_served, ready_count, serving
 
 _GATEWAY_SECONDS = 2.0
 _STOP_NOW_SECONDS = 5.0
@@ -37,42 +37,37 @@ class Session:
         self._failure = 0
         """The last failed generation that has been told."""
 
-    def begin(self) -> Status | None:
-        """Wait until the system serves; None when we were asked to end, or when its first generation failed.
+    def stay(
+        self, announce: Callable[[Status], None], *, detach: bool = False, watching: Watching | None = None
+    ) -> bool:
+        """Wait until the system serves, `announce` it, and tell what happens from then on.
 
-        Raises why control could not start, or that it died.
+        Returns whether it is ours to end: when we were asked to, or when its first generation has failed (while
+        saves are watched, the next one may do). Not ours when somebody else has stopped it, or when it serves
+        and we `detach`. Raises why control could not start, that it died, or that we cannot detach from what
+        will not serve.
         """
-        while not self.interrupts.count:
-            self._must_live()
-            status = self._look()
-            if status is not None:
-                if _serves(status):
-                    return status
-                if never_served(status):
-                    return None
-            time.sleep(LOOK_AGAIN_SECONDS)
-        return None
-
-    def stay(self, watching: Watching | None = None, announce: Callable[[Status], None] | None = None) -> None:
-        """Tell what happens until we are asked to end, somebody else has stopped it, or nothing ever will run.
-
-        A first generation that fails is no end while saves are watched: the next one may do. `announce` is
-        called once the system serves; give it when `begin` did not get that far. Raises when control dies.
-        """
+        announced = False
         while not self.interrupts.count:
             if self.child.exit_code == 0 and not self._left_behind():
                 self.display.say("stopped")
-                return
+                return False
             self._must_live()
-            status = self._look()
-            if status is not None and watching is None and never_served(status):
-                return
-            if status is not None and watching is not None:
-                watching.look(may_apply=status.pending is None)
-            if status is not None and announce is not None and _serves(status):
-                announce(status)
-                announce = None
+            if (status := self._look()) is not None:
+                if watching is not None:
+                    watching.look(may_apply=status.pending is None)
+                elif never_served(status):
+                    return True
+                if not announced and _serves(status):
+                    announce(status)
+                    announced = True
+                    if detach:
+                        return False
+                if detach and (unit := crashing(status)):
+                    remedy = f"See longspan logs {unit}. What runs goes on running: longspan down stops it"
+                    raise LongspanError(f"{unit} crashes again and again", at=str(self.place.file), remedy=remedy)
             time.sleep(LOOK_AGAIN_SECONDS)
+        return True
 
     def end(self) -> None:
         """Stop the system: drained when we were asked once, at once when twice."""

@@ -47,14 +47,9 @@ def up(file: File = DEFAULT_FILE, state: State = "", detach: Detach = False, wat
             for line in (*_announced(place, status, detach=detach), *_difference(place, status)):
                 display.say(line)
 
-        status = session.begin()
-        if status is not None:
-            announce(status)
-            if detach:
-                return
-        session.stay(Watching(place, display) if watch else None, None if status else announce)
+        ours = session.stay(announce, detach=detach, watching=Watching(place, display) if watch else None)
         last = display.last
-        if child.exit_code is None:
+        if ours:
             session.end()
     if last is not None and last.failed is not None and never_served(last) and not watch:
         remedy = "Mend it and start again; nothing runs"

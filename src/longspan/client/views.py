@@ -69,6 +69,12 @@ def never_served(status: Status) -> bool:
     return status.failed is not None and status.generation is None and status.pending is None
 
 
+def crashing(status: Status) -> str:
+    """The first unit with a replica that crashes again and again, while no new generation may mend it; else empty."""
+    looping = (unit.name for unit in status.units if any(one.state == "crash-loop" for one in unit.replicas))
+    return next(looping, "") if status.pending is None else ""
+
+
 def ready_count(status: Status) -> int:
     """Replicas that answer."""
     return sum(replica.state == "ready" for unit in status.units for replica in unit.replicas)
