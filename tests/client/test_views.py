@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from longspan.client.messages import ControlView, FailedView, GatewayView, ReplicaView, Status, UnitView
+from longspan.client.messages import ControlView, FailedView, GatewayView, GenerationView, ReplicaView, Status, UnitView
 from longspan.client.views import (
     crashing,
     headline,
@@ -30,6 +30,8 @@ STATUS = Status(
     gateway=GatewayView(pid=8, version="1.40.0"),
     units=(UnitView(name="flower", wanted=3, replicas=(ONE, TWO)),),
 )
+
+PENDING = GenerationView(number=4, parent=3, author="me", at="2026-01-01T00:00:00Z", state="pending", done=False)
 
 
 def with_replicas(*replicas: ReplicaView, wanted: int = 1) -> Status:
@@ -111,7 +113,13 @@ def test_replicas_that_are_not_ready_do_not_answer() -> None:
     ],
 )
 def test_progress_speaks_of_the_new_replicas_only(replicas: tuple[ReplicaView, ...], text: str) -> None:
-    assert progress(with_replicas(*replicas), 4) == text
+    assert progress(with_replicas(*replicas), PENDING) == text
+
+
+def test_after_the_verdict_progress_tells_who_leaves() -> None:
+    assert progress(STATUS, replace(PENDING, state="failed")) == "generation 4: failed, its replicas leave"
+    proved = "generation 4: proved, the old replicas finish what they answer"
+    assert progress(STATUS, replace(PENDING, state="serving")) == proved
 
 
 def test_at_first_sight_every_replica_is_news() -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from longspan.client.loglines import readable
-from longspan.client.messages import ReplicaView, Status, UnitView
+from longspan.client.messages import GenerationView, ReplicaView, Status, UnitView
 from longspan.client.terminal import table
 
 STYLES = {"ready": "green", "starting": "yellow", "draining": "yellow", "crash-loop": "bold red", "dead": "red"}
@@ -80,15 +80,18 @@ def ready_count(status: Status) -> int:
     return sum(replica.state == "ready" for unit in status.units for replica in unit.replicas)
 
 
-def progress(status: Status, generation: int) -> str:
-    """How far a pending generation has come."""
-    new = [replica for unit in status.units for replica in unit.replicas if replica.generation == generation]
+def progress(status: Status, generation: GenerationView) -> str:
+    """How far a generation has come whose verdict is not in force yet."""
+    name = f"generation {generation.number}"
+    if generation.state == "failed":
+        return f"{name}: failed, its replicas leave"
+    if generation.state != "pending":
+        return f"{name}: proved, the old replicas finish what they answer"
+    new = [one for unit in status.units for one in unit.replicas if one.generation == generation.number]
     ready = sum(replica.state == "ready" for replica in new)
     if not new:
-        return f"generation {generation}: starting"
-    if ready < len(new):
-        return f"generation {generation}: {ready} of {len(new)} new replicas ready"
-    return f"generation {generation}: ready, settling"
+        return f"{name}: starting"
+    return f"{name}: {ready} of {len(new)} new replicas ready" if ready < len(new) else f"{name}: ready, settling"
 
 
 def news(before: Status | None, after: Status) -> Iterator[str]:

@@ -105,13 +105,13 @@ def _followed(control: Control, number: int) -> GenerationView:
     try:
         with console.status(f"generation {number}") as line:
             for generation, status in control.follow(number):
-                if (text := progress(status, number)) != told and generation.state == "pending":
+                if generation.done:
+                    return generation
+                if (text := progress(status, generation)) != told:
                     line.update(text)
                     told = text
                     if not console.is_terminal:
                         say(text)
-                if generation.done:
-                    return generation
     except NotRunning as error:
         remedy = "longspan up takes over what still serves, and carries on"
         raise LongspanError(f"control died while generation {number} was on its way", remedy=remedy) from error
