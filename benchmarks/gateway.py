@@ -49,16 +49,20 @@ def figures(pairs: int = PAIRS, seconds: float = 3.0) -> Iterator[Figure]:
             yield Figure("ratio of these two p50", "", found.ratio, RATIO_BOUND)
             assert ours.gateway.pid is not None
             for connections in (32, 128):
-                yield from _throughput("bare", theirs, bare.pid, connections, pairs, seconds)
-                yield from _throughput("ours", mine, ours.gateway.pid, connections, pairs, seconds)
+                gateways = {"bare": (theirs, bare.pid), "ours": (mine, ours.gateway.pid)}
+                yield from _throughput(gateways, connections, pairs, seconds)
 
 
-def _throughput(name: str, url: str, pid: int, connections: int, runs: int, seconds: float) -> Iterator[Figure]:
-    rates, costs = [], []
-    for _ in range(runs):
-        before = servers.cpu_ns(pid)
-        measured = wrk(url, connections, seconds)
-        costs.append((servers.cpu_ns(pid) - before) / 1e3 / measured.requests)
-        rates.append(measured.per_second)
-    yield Figure(f"throughput at {connections} connections, {name}", "requests/s", Spread.of(rates))
-    yield Figure(f"CPU of Envoy a request at {connections} connections, {name}", "us", Spread.of(costs))
+def _throughput(gateways: dict[str, tuple[str, int]], connections: int, turns: int, seconds: float) -> Iterator[Figure]:
+    """Requests a second and Envoy's own CPU for each, of both gateways (URL, pid of Envoy) in turn."""
+    rates: dict[str, list[float]] = {name: [] for name in gateways}
+    costs: dict[str, list[float]] = {name: [] for name in gateways}
+    for _ in range(turns):
+        for name, (url, pid) in gateways.items():
+            before = servers.cpu_ns(pid)
+            measured = wrk(url, connections, seconds)
+            costs[name].append((servers.cpu_ns(pid) - before) / 1e3 / measured.requests)
+            rates[name].append(measured.per_second)
+    for name in gateways:
+        yield Figure(f"throughput at {connections} connections, {name}", "requests/s", Spread.of(rates[name]))
+        yield Figure(f"CPU of Envoy a request at {connections} connections, {name}", "us", Spread.of(costs[name]))
