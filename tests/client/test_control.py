@@ -55,7 +55,6 @@ def test_each_question_is_answered_with_its_value(tmp_path: Path) -> None:
     server = Answering(replies)
     with server.on_unix(tmp_path / "control.sock"):
         control = Control(tmp_path)
-        assert control.running()
         assert control.status() == STATUS
         assert control.plan() == PLAN
         assert control.apply(ApplyOrder(author="me", on=2)).generation == 3
@@ -78,7 +77,6 @@ def test_stopping_ends_when_the_process_of_control_has_ended(tmp_path: Path) -> 
 
 def test_without_a_socket_nothing_runs(tmp_path: Path) -> None:
     control = Control(tmp_path / "never-made")
-    assert not control.running()
     with pytest.raises(NotRunning, match=r"no control runs for this system.*longspan up"):
         control.status()
     with pytest.raises(NotRunning):

@@ -88,16 +88,6 @@ class Control:
             self.down(now=now)
             return ended(within_seconds)
 
-    def running(self) -> bool:
-        """Does a process listen at the socket? It may still be too busy to answer."""
-        connection = UnixConnection(self._socket, _QUESTION_SECONDS)
-        with contextlib.closing(connection):
-            try:
-                connection.connect()
-            except OSError:
-                return False
-        return True
-
     def logs(self, *, follow: bool = False, request: str = "", unit: str = "") -> Iterator[bytes]:
         """Log lines as they come, in pieces that need not end with a line. With `follow`, without an end:
         silence is no failure, and control's death ends it.
