@@ -1,4 +1,5 @@
-"""The pages of docs/reference/, made from the code: settings, commands, metrics, errors, control's API.
+"""The pages of docs/reference/, made from the code: settings, commands, metrics, errors, control's API; and the
+list of docs/decisions/, made from their titles.
 
 `python scripts/reference.py` writes them; `--check` writes nothing and exits 1 when a page is not what
 the code says. Text comes from docstrings alone: who wants a page changed changes the docstring.
@@ -26,19 +27,20 @@ from longspan.client import messages
 from longspan.spec.section import Section
 from longspan.spec.system import System
 
-REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+DOCS = Path(__file__).parent.parent / "docs"
 NOTE = "<!-- Made by `make docs` from the code. Change the docstring, not this page. -->\n"
 SOURCE = Path(__file__).parent.parent / "src"
 
 
 def pages() -> dict[str, str]:
-    """File name -> text of each page."""
+    """Path below docs/ -> text of each page."""
     made = {
-        "settings.md": settings(),
-        "commands.md": commands(),
-        "metrics.md": metrics(),
-        "errors.md": error_tree(),
-        "control-api.md": control_api(),
+        "reference/settings.md": settings(),
+        "reference/commands.md": commands(),
+        "reference/metrics.md": metrics(),
+        "reference/errors.md": error_tree(),
+        "reference/control-api.md": control_api(),
+        "decisions/README.md": decisions(),
     }
     return {name: f"{NOTE}\n{text.rstrip()}\n" for name, text in made.items()}
 
@@ -194,6 +196,22 @@ def control_api() -> str:
     return "\n\n".join(["# Control's API", about, _docstring(messages)])
 
 
+def decisions() -> str:
+    """The list of all decisions. Raises `ValueError` for a page whose first line is not ``# NUMBER: title``."""
+    about = (
+        "One page for each choice that was hard to make: what was wanted, what was chosen, instead of what, and what\n"
+        "follows. A later page may overrule an earlier one; then both say so. Pages of one room stand in one ten, so\n"
+        "numbers have gaps."
+    )
+    rows = []
+    for page in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        title = re.match(rf"# {page.name[:4]}: (.+)\n", page.read_text())
+        if title is None:
+            raise ValueError(f"{page.name} does not begin with '# {page.name[:4]}: ' and its title")
+        rows.append(f"| [{page.name[:4]}]({page.name}) | {_cell(title[1])} |")
+    return "\n\n".join(["# Decisions", about, "\n".join(["| | |", "| --- | --- |", *rows])])
+
+
 def _docstring(thing: Any) -> str:
     """A docstring as Markdown: the indented block after `::` becomes a block of text."""
     out: list[str] = []
@@ -221,16 +239,14 @@ def _cell(text: str) -> str:
 def main() -> int:
     made = pages()
     if "--check" in sys.argv[1:]:
-        stale = [name for name, text in made.items() if not _says(REFERENCE / name, text)]
-        stale += [path.name for path in REFERENCE.glob("*.md") if path.name not in made]
-        print(
-            *(f"docs/reference/{name} is not what the code says; make it anew: make docs" for name in stale), sep="\n"
-        )
+        stale = [name for name, text in made.items() if not _says(DOCS / name, text)]
+        kept = [path.relative_to(DOCS).as_posix() for path in (DOCS / "reference").glob("*.md")]
+        stale += [name for name in kept if name not in made]
+        print(*(f"docs/{name} is not what the code says: run make docs" for name in stale), sep="\n")
         return 1 if stale else 0
-    REFERENCE.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
-        (REFERENCE / name).write_text(text)
-        print(f"docs/reference/{name}")
+        (DOCS / name).write_text(text)
+        print(f"docs/{name}")
     return 0
 
 

@@ -90,12 +90,3 @@ def test_every_file_that_a_page_links_is_there() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     links = [(page, to) for page in pages for to in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())]
     assert not [f"{page.relative_to(ROOT)}: {to}" for page, to in links if not (page.parent / to).exists()]
-
-
-def test_every_decision_stands_in_the_list_under_its_title() -> None:
-    pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-    titles = {page: re.match(rf"# {page.name[:4]}: (.+)\n", page.read_text()) for page in pages}
-    assert not [page.name for page, title in titles.items() if title is None]
-    listed = (ROOT / "docs" / "decisions" / "README.md").read_text()
-    lines = [f"| [{page.name[:4]}]({page.name}) | {title[1]} |" for page, title in titles.items() if title]
-    assert not [line for line in lines if line not in listed]
