@@ -35,7 +35,7 @@ def _findings(file: Path, state: Path) -> Iterator[Finding]:
     )
     yield _platform()
     yield _envoy()
-    yield Finding(name="file", ok=file.is_file(), detail=file.name, remedy="" if file.is_file() else "longspan init")
+    yield Finding(name="file", ok=True, detail=file.name if file.is_file() else f"no {file.name} here: longspan init")
     yield _state(state)
     free = shutil.disk_usage(state if state.exists() else file.parent).free
     yield Finding(

@@ -102,6 +102,7 @@ def _serve(file: Path, state: Path) -> int:
 
 def _begin(world: World) -> None:
     """Accept the file as the first generation where there is none; else what was accepted runs on."""
+    world.give_up_stopped()
     if world.ledger.current() is None and world.ledger.pending() is None:
         generations.apply(world.generations, world.ledger, author=_author(), on=None, now=time.time_ns())
     else:

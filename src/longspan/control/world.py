@@ -24,6 +24,7 @@ from longspan.capabilities.generations import run as generations
 from longspan.capabilities.generations.adapters import Folder, Generations, secrets_key
 from longspan.capabilities.replicas import run as replicas
 from longspan.capabilities.replicas.adapters import LocalReplicas, Logs
+from longspan.client.control import SOCKET
 from longspan.spec.system import System
 from longspan.system.database import open_database
 from longspan.system.ledger import Ledger
@@ -152,6 +153,18 @@ class World:
             self.ledger.remember("port", kept)
         return int(kept)
 
+    def give_up_stopped(self) -> None:
+        """A generation that was on its way when everything stopped has failed: there is nothing left to judge.
+
+        While a process of it lives, it is adopted, and goes on.
+        """
+        pending = self.ledger.pending()
+        alive = self.gateway.see().pid is not None or any(
+            self.replicas.sight(slot).pid is not None for slot in self.ledger.slots()
+        )
+        if pending is not None and not alive:
+            self.ledger.fail(pending.number, "everything was stopped while it was on its way", ())
+
     def claim_own_port(self) -> None:
         """Raises `Missing`, naming the holder, when nobody serves yet and the port is taken."""
         current = self.ledger.current() or self.ledger.pending()
@@ -161,12 +174,13 @@ class World:
     def clear(self) -> None:
         """Leave no socket and no temporary file behind; what is remembered stays."""
         shutil.rmtree(self.state / "run", ignore_errors=True)
+        (self.state / SOCKET).unlink(missing_ok=True)
         self.ledger.close()
 
     def _claim(self, port: int) -> None:
         """Raises `Missing`, naming the holder, when the port is somebody else's."""
-        current = self.ledger.current()
-        if self.seen.gateway.listening and current and self.port(current) == port:
+        leading = self.ledger.current() or self.ledger.pending()
+        if self.seen.gateway.pid is not None and leading and self.port(leading) == port:
             return
         if port:
             gateway_adapters.refuse_taken(port)

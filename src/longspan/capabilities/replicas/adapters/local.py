@@ -68,8 +68,9 @@ class LocalReplicas:
         """Lock, child and handshake of one slot. At most about a second, when a worker is too busy to answer."""
         child = self._children.get(slot.replica)
         gone = child is not None and child.poll() is not None
-        if gone:
+        if gone and child is not None:
             del self._children[slot.replica]
+            self._logs.note(slot.unit, slot.slot, f"replica {slot.replica} ended: {_ended(child.returncode)}")
         pid = holder(self._path(slot, "lock"))
         if pid is not None:
             self._watch(pid)
@@ -192,6 +193,12 @@ class LocalReplicas:
 
     def _path(self, slot: Slot, suffix: str) -> Path:
         return self._state / "run" / slot.unit / f"{slot.slot}.{suffix}"
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    return f"signal {-code} ({signal.strsignal(-code) or 'unknown'})"
 
 
 def _in_memory(content: bytes) -> int:

@@ -22,6 +22,7 @@ _OF_ENVOY = ("envoy", "access")
 _TAIL_BYTES = 1 << 16
 _POLL_SECONDS = 0.2
 _LINE_BYTES = 1 << 16
+_SHOWN_CHARACTERS = 4000
 _KEPT_LINES = 500
 _LOOKED_BACK_BYTES = 1 << 20
 
@@ -51,7 +52,7 @@ class Logs:
                 text = log.read().decode(errors="replace")
         except FileNotFoundError:
             return ()
-        return tuple(line.rstrip()[:500] for line in text.splitlines() if line.strip())[-lines:]
+        return tuple(line.rstrip()[:_SHOWN_CHARACTERS] for line in text.splitlines() if line.strip())[-lines:]
 
     def rotate(self) -> None:
         """Put each log over its size aside, in place of the one before it. Envoy's are the gateway's business."""
