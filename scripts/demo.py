@@ -203,7 +203,8 @@ def show_files(contents: dict[str, bytes], answers: dict[str, dict[str, Any]]) -
         )
     say(table)
     total = sum(len(body) for body in contents.values()) / (1 << 20)
-    say(f"[bold]{len(answers)} files of {len(kinds)} types[/], {total:.0f} MiB in all; {SHOWN} of the types are shown.")
+    shown = min(SHOWN, len(kinds))
+    say(f"[bold]{len(answers)} files of {len(kinds)} types[/], {total:.0f} MiB in all; {shown} of the types are shown.")
 
 
 def score_of(answers: dict[str, dict[str, Any]]) -> Callable[[str], float]:

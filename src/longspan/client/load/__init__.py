@@ -16,7 +16,7 @@ status 200 is a failure, counted by reason, the first ones kept with time, statu
     print(load.report)
 
 The client stays light (httptools, uvloop, no task per request on a kept connection), so a thread is
-enough: at 300 requests/s it takes about 4% of one core. Whether it was itself in time is in the report
+enough: at 300 requests/s it takes about a twentieth of one core. Whether it was itself in time is in the report
 (`Report.worst_lag_seconds`, `Report.not_sent`). `values` holds what goes in and comes out, `drive` the
 loop, `connection` one HTTP/1.1 connection, `pace` the timer.
 """
