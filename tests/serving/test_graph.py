@@ -15,7 +15,6 @@ from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
 from longspan.serving import graph
 from longspan.serving.runtimes import Runnable, request_id
-from longspan.wire.load import STEP_BATCHES, STEP_COUNT, STEP_ERRORS, STEP_NANOSECONDS, STEP_ROWS
 
 ROWS = TensorType("FP32", ("batch", "width"))
 Function = Callable[[dict[str, Any]], dict[str, Any]]
@@ -41,22 +40,15 @@ def step(
 ) -> graph.Step:
     sources = inputs or {"x": "x"}
     signature = Signature(dict.fromkeys(sources, tensor), {"y": tensor})
-    settings: dict[str, Any] = {
-        "first": "." not in "".join(sources.values()),
-        "own": False,
-        "repeatable": True,
-        "at": 0,
-    }
+    settings: dict[str, Any] = {"first": "." not in "".join(sources.values()), "own": False, "repeatable": True}
     made = graph.Step(name, Runnable(name, "sync", signature, function), sources, ["y"], **(settings | more))
     made.rows_limit = 64
     return made
 
 
-def run(steps: list[graph.Step], cases: list[Case]) -> list[int]:
-    counts = [0] * 32
+def run(steps: list[graph.Step], cases: list[Case]) -> None:
     ticks = itertools.count()
-    graph.run(steps, cases, counts, lambda: next(ticks))
-    return counts
+    graph.run(steps, cases, lambda: next(ticks))
 
 
 def double(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +57,7 @@ def double(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def test_steps_run_in_order_each_on_what_an_earlier_one_gave() -> None:
     case = Case(np.ones((1, 2), np.float32))
-    run([step(double), step(double, "two", {"x": "one.y"}, at=8)], [case])
+    run([step(double), step(double, "two", {"x": "one.y"})], [case])
     assert case.values["two.y"].tolist() == [[4, 4]]
     assert case.values["one.y"].tolist() == [[2, 2]]
 
@@ -81,13 +73,13 @@ def test_whoever_shares_a_run_gets_his_own_rows(shapes: list[tuple[int, int]], l
 
     one = step(function)
     one.rows_limit = limit
-    counts = run([one], cases)
+    run([one], cases)
     for number, (case, shape) in enumerate(zip(cases, shapes, strict=True)):
         assert case.values["one.y"].tolist() == np.full(shape, 2 * number).tolist()
-    assert sum(seen) == sum(case.rows for case in cases) == counts[STEP_ROWS]
-    assert counts[STEP_COUNT] == len(cases)
-    assert counts[STEP_BATCHES] == len(seen)
-    assert counts[STEP_NANOSECONDS] > 0
+    assert sum(seen) == sum(case.rows for case in cases) == one.rows
+    assert one.count == len(cases)
+    assert one.batches == len(seen)
+    assert one.nanoseconds > 0
     assert all(rows <= limit for rows in seen) or max(case.rows for case in cases) > limit
 
 
@@ -120,13 +112,14 @@ def test_one_bad_row_fails_its_own_request_and_no_later_step_sees_it() -> None:
         return double(inputs)
 
     cases = [Case(np.full((1, 2), value, np.float32)) for value in (1, -1, 3)]
-    counts = run([step(picky), step(double, "two", {"x": "one.y"}, at=8)], cases)
+    first, second = step(picky), step(double, "two", {"x": "one.y"})
+    run([first, second], cases)
     assert [case.values["two.y"][0, 0] for case in (cases[0], cases[2])] == [4, 12]
     assert isinstance(cases[1].error, ValueError)
     assert cases[1].failed_at == "one"
     assert "two.y" not in cases[1].values
-    assert counts[STEP_ERRORS] == 1
-    assert counts[8 + STEP_COUNT] == 2
+    assert first.errors == 1
+    assert second.count == 2
 
 
 def test_a_step_that_gives_another_number_of_rows_answers_nobody_with_them() -> None:

@@ -18,11 +18,11 @@ from benchmarks import tiny
 from longspan.serving import assemble, routes
 from longspan.serving.admission import Budget, Door
 from longspan.serving.answers import MOST_PIPELINED
+from longspan.serving.pages import Pages
 from longspan.serving.protocol import Connection
 from longspan.serving.runtimes import Runnable, onnx
 from longspan.serving.warmup import measure
 from longspan.serving.worker import Worker
-from longspan.wire.load import LoadPage
 from longspan.wire.orders import Identity, Limits, Work
 from tests.serving.conftest import TINY_IN, TINY_OUT
 from tests.serving.running import model
@@ -41,15 +41,15 @@ class Wire:
         self.loop = uvloop.new_event_loop()
         path = tiny.write(folder / "tiny.onnx")
         work = Work(unit="unit", models=(model("tiny", path, TINY_IN, TINY_OUT),), limits=Limits(body_bytes=LIMIT))
-        page = LoadPage.create(str(folder / "load"), ["tiny"], [("tiny", "tiny")])
         loaded = onnx.load(work.models[0], str(path), str(folder))
-        self.worker = self.loop.run_until_complete(self._make(work, page, loaded))
+        self.worker = self.loop.run_until_complete(self._make(work, loaded, str(folder / "load")))
 
-    async def _make(self, work: Work, page: LoadPage, loaded: Runnable) -> Worker:
-        worker = Worker(Door(), Budget(1 << 20), page)
+    async def _make(self, work: Work, loaded: Runnable, page: str) -> Worker:
+        worker = Worker(Door(), Budget(1 << 20))
         parts = assemble.Loaded({"tiny": loaded}, {"tiny": measure(loaded, lambda: 0)}, {})
-        made = assemble.endpoints(work, parts, page, worker.workshop)
+        made = assemble.endpoints(work, parts, worker.workshop)
         worker.endpoints = [endpoint for endpoint, _ in made]
+        worker.pages = Pages(page, worker.endpoints, 0)
         who = Identity(replica="r", unit="unit", generation=1, digest="d", build="b", pid=1, state="ready")
         worker.routes = routes.build(made, worker.door, who)
         return worker
@@ -162,7 +162,7 @@ def test_no_bytes_do_harm(wire: Wire, noise: bytes) -> None:
 def test_a_damaged_stream_gets_whole_answers_until_it_is_closed(wire: Wire, at: int, noise: bytes) -> None:
     answers = wire.send(MANY[:at] + noise + MANY[at + len(noise) :], close=True)
     assert all(200 <= status < 600 for status in statuses(answers))
-    assert not [endpoint for endpoint in wire.worker.endpoints if endpoint.lane.busy()]
+    assert not [endpoint for endpoint in wire.worker.endpoints if endpoint.lane.load()[1]]
 
 
 def test_answers_come_in_the_order_of_the_requests(wire: Wire) -> None:

@@ -37,7 +37,7 @@ class Answering(asyncio.Protocol):
         self.since = 0
         """Of a request in part, a slow reader, a lingering close: when it last moved."""
         self.closing = False
-        """The last answer has been given; what still comes in is thrown away."""
+        """What still comes in is thrown away: the last answer has been given, or the last that can be is owed."""
         self.continues = False
         """A client waits for ``100 Continue``, and for earlier answers first."""
         self.full = False
@@ -76,7 +76,7 @@ class Answering(asyncio.Protocol):
         if exchange.held:
             self.free(exchange)
         if not exchange.keep:
-            self.close(exchange.torn)
+            self.close(self.closing)
         elif owed or self.continues:
             self._advance()
 
@@ -88,7 +88,7 @@ class Answering(asyncio.Protocol):
             self.transport.write(data)
             self.free(exchange)
             if not exchange.keep:
-                self.close(exchange.torn)
+                self.close(self.closing)
                 return
         if owed and (turn := self.turns.pop(owed[0], None)) is not None and not turn.done():
             turn.set_result(None)
@@ -153,8 +153,8 @@ class Answering(asyncio.Protocol):
         owed, self.owed = self.owed, deque()
         for exchange in owed:
             self.free(exchange)
-            if not exchange.done and exchange.endpoint is not None:
-                exchange.endpoint.gone(exchange)
+            if not exchange.done and (endpoint := exchange.route.endpoint) is not None:
+                endpoint.gone(exchange)
         for future in (self.room, *self.turns.values()):
             if future is not None:
                 future.cancel()

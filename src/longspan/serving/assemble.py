@@ -15,7 +15,6 @@ from longspan.serving.pace import SLOW, Pace
 from longspan.serving.runner import Groups, Limits, Workshop
 from longspan.serving.runtimes import Runnable
 from longspan.serving.tasks import Tasks
-from longspan.wire.load import LoadPage
 from longspan.wire.natural import Negotiator
 from longspan.wire.orders import ModelWork, Orders, ServiceWork, Work
 
@@ -65,18 +64,10 @@ def _warm(model: Runnable) -> warmup.Measured:
     return measured
 
 
-def page(orders: Orders) -> LoadPage:
-    """The load page with a place for every endpoint and step."""
-    services, models = orders.work.services, _answering(orders.work)
-    steps = [(service.name, step.name) for service in services for step in service.steps]
-    names = [*(service.name for service in services), *(model.name for model in models)]
-    return LoadPage.create(orders.load, names, [*steps, *((model.name, model.name) for model in models)])
-
-
-def endpoints(work: Work, loaded: Loaded, load_page: LoadPage, workshop: Workshop) -> list[tuple[Endpoint, str]]:
+def endpoints(work: Work, loaded: Loaded, workshop: Workshop) -> list[tuple[Endpoint, str]]:
     """All services and answering models, each with its platform name, ready to be called."""
-    made = [(_service(service, loaded, load_page, workshop), SERVICE_PLATFORM) for service in work.services]
-    made += [(_model(model, work, loaded, load_page, workshop), MODEL_PLATFORM) for model in _answering(work)]
+    made = [(_service(service, loaded, workshop), SERVICE_PLATFORM) for service in work.services]
+    made += [(_model(model, work, loaded, workshop), MODEL_PLATFORM) for model in _answering(work)]
     return made
 
 
@@ -84,7 +75,7 @@ def _answering(work: Work) -> list[ModelWork]:
     return [model for model in work.models if model.answers]
 
 
-def _service(service: ServiceWork, loaded: Loaded, load_page: LoadPage, workshop: Workshop) -> Endpoint:
+def _service(service: ServiceWork, loaded: Loaded, workshop: Workshop) -> Endpoint:
     name = service.name
     signatures = {step.name: step.signature for step in service.steps}
     wanted = {source for step in service.steps for source in step.inputs.values()} | set(service.outputs.values())
@@ -101,7 +92,6 @@ def _service(service: ServiceWork, loaded: Loaded, load_page: LoadPage, workshop
                 first=index == 0,
                 own=bool(step.run),
                 repeatable=step.repeatable,
-                at=load_page.step(name, step.name),
             )
         )
     endpoint = Endpoint(
@@ -112,11 +102,9 @@ def _service(service: ServiceWork, loaded: Loaded, load_page: LoadPage, workshop
         negotiator=Negotiator(service.accepts, service.answers) if service.accepts and service.answers else None,
         streams=any(step.call == "stream" for step in steps),
         limits=service.limits,
-        counts=workshop.counts,
-        at=load_page.endpoint(name),
     )
     measured = [None if step.run else loaded.measured[step.model] for step in service.steps]
-    return _give_lane(endpoint, steps, measured, service.limits.queue, load_page, workshop)
+    return _give_lane(endpoint, steps, measured, service.limits.queue, workshop)
 
 
 def _typed(signatures: dict[str, Signature], source: str) -> TensorType:
@@ -124,7 +112,7 @@ def _typed(signatures: dict[str, Signature], source: str) -> TensorType:
     return signatures[step].outputs[output]
 
 
-def _model(model: ModelWork, work: Work, loaded: Loaded, load_page: LoadPage, workshop: Workshop) -> Endpoint:
+def _model(model: ModelWork, work: Work, loaded: Loaded, workshop: Workshop) -> Endpoint:
     name, signature = model.name, model.signature
     step = Step(
         name,
@@ -134,7 +122,6 @@ def _model(model: ModelWork, work: Work, loaded: Loaded, load_page: LoadPage, wo
         first=True,
         own=False,
         repeatable=True,
-        at=load_page.step(name, name),
     )
     endpoint = Endpoint(
         name,
@@ -144,10 +131,8 @@ def _model(model: ModelWork, work: Work, loaded: Loaded, load_page: LoadPage, wo
         negotiator=None,
         streams=False,
         limits=work.limits,
-        counts=workshop.counts,
-        at=load_page.endpoint(name),
     )
-    return _give_lane(endpoint, [step], [loaded.measured[name]], work.limits.queue, load_page, workshop)
+    return _give_lane(endpoint, [step], [loaded.measured[name]], work.limits.queue, workshop)
 
 
 def _give_lane(
@@ -155,18 +140,17 @@ def _give_lane(
     steps: Sequence[Step],
     measured: Sequence[warmup.Measured | None],
     queue: int,
-    load_page: LoadPage,
     workshop: Workshop,
 ) -> Endpoint:
-    at = load_page.endpoint(endpoint.name)
+    endpoint.steps = steps
     if any(step.call != "sync" for step in steps):
-        endpoint.lane = Tasks(endpoint.name, steps, workshop, queue=queue, at=at, finish=endpoint.finish, out=endpoint)
+        endpoint.lane = Tasks(endpoint.name, steps, workshop, queue=queue, finish=endpoint.finish, out=endpoint)
         return endpoint
     models = [one for one in measured if one is not None]
     # A chain of nothing but models may run on the loop.
     pace = Pace(inline=sum(one.slowest for one in models) < SLOW) if len(models) == len(steps) else None
     limits = _limits(steps, measured)
-    endpoint.lane = Groups(endpoint.name, steps, limits, pace, workshop, queue=queue, at=at, finish=endpoint.finish)
+    endpoint.lane = Groups(endpoint.name, steps, limits, pace, workshop, queue=queue, finish=endpoint.finish)
     return endpoint
 
 

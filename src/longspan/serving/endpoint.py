@@ -1,11 +1,13 @@
 """One service or model that answers: from a body to its values, from its values to an answer, and the counting.
 
 Answers are OIP inference or natural content; streams are natural content only. Whatever is wrong becomes an OIP
-error with its status. The counters stand in the load page (`longspan.wire.load`), as plain integers.
+error with its status.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from time import monotonic_ns
 from typing import Any
 
@@ -13,20 +15,10 @@ from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
 from longspan.serving import admission, logs
 from longspan.serving.exchange import Exchange
+from longspan.serving.graph import Step
 from longspan.serving.runner import Lane
 from longspan.wire import http1, natural, oip
-from longspan.wire.load import (
-    BYTES_IN,
-    BYTES_OUT,
-    CANCELLED,
-    DURATION,
-    DURATION_SUM,
-    OTHER_STATUS,
-    REFUSED,
-    STATUS_SLOT,
-    TIMEOUTS,
-    bucket,
-)
+from longspan.wire.load import BOUNDS_NANOSECONDS
 from longspan.wire.orders import Limits
 
 CLIENT_GONE = 499
@@ -36,13 +28,28 @@ _JSON = b"application/json"
 _BINARY = oip.CONTENT_BINARY.encode()
 _OK_JSON = http1.template(200, _JSON)
 _HEADER_LENGTH = oip.HEADER_LENGTH.encode()
-_OK = STATUS_SLOT[200]
+
+
+class Counted:
+    """What an endpoint has done so far: plain integers, which `pages` brings to the load page."""
+
+    __slots__ = (
+        "bytes_in", "bytes_out", "cancelled", "durations", "nanoseconds", "ok", "refused", "statuses", "timeouts",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.ok = self.refused = self.timeouts = self.cancelled = 0
+        self.bytes_in = self.bytes_out = self.nanoseconds = 0
+        self.statuses: dict[int, int] = {}
+        """Status -> count, of all that were not `ok`."""
+        self.durations = [0] * (len(BOUNDS_NANOSECONDS) + 1)
 
 
 class Endpoint:
-    """What is called by one name. `lane` is set by whoever assembles the worker, before the first request."""
+    """What is called by one name. `lane` and `steps` are set by who assembles the worker, before the first request."""
 
     lane: Lane
+    steps: Sequence[Step]
 
     def __init__(
         self,
@@ -54,13 +61,8 @@ class Endpoint:
         negotiator: natural.Negotiator | None,
         streams: bool,
         limits: Limits,
-        counts: list[int],
-        at: int,
     ) -> None:
-        """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content.
-
-        `at` is the endpoint's first slot among `counts`, see `runner.Workshop`.
-        """
+        """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content."""
         self.name, self.version, self.inputs, self.limits = name, version, inputs, limits
         self.output_types = {output: kind for output, (_, kind) in outputs.items()}
         self.streams = streams
@@ -68,15 +70,14 @@ class Endpoint:
         self._pairs = tuple(self._keys.items())
         self._negotiator = negotiator
         self._codec = oip.InferCodec(name, version, inputs, self.output_types)
-        self._counts, self._at = counts, at
+        self.counted = Counted()
         self._time_limit = int(limits.time_seconds * admission.SECOND)
 
     # In ----------------------------------------------------------------------------------------------------
 
     def infer(self, exchange: Exchange) -> None:
         """An OIP inference request is whole."""
-        exchange.endpoint = self
-        self._counts[self._at + BYTES_IN] += len(exchange.body)
+        self.counted.bytes_in += len(exchange.body)
         try:
             length = exchange.fields.get(_HEADER_LENGTH)
             request = self._codec.decode(exchange.body, None if length is None else _number(length))
@@ -88,7 +89,6 @@ class Endpoint:
 
     def stream_instead(self, exchange: Exchange) -> None:
         """OIP inference has one answer; this service gives many."""
-        exchange.endpoint = self
         self.fail(exchange, RequestError(400, f"{self.name!r} streams its answer: POST to /v1/services/{self.name}"))
 
     @property
@@ -98,8 +98,7 @@ class Endpoint:
 
     def natural(self, exchange: Exchange) -> None:
         """A body of natural content is whole."""
-        exchange.endpoint = self
-        self._counts[self._at + BYTES_IN] += len(exchange.body)
+        self.counted.bytes_in += len(exchange.body)
         fields, negotiator = exchange.fields, self._negotiator
         assert negotiator is not None, "only services that accept natural content have the route"
         try:
@@ -117,21 +116,50 @@ class Endpoint:
 
     def finish(self, exchange: Exchange) -> None:
         """Its steps have run, or one of them has failed."""
-        error = exchange.error
-        if error is None:
-            try:
-                answer = self._encode(exchange)
-            except RequestError as failed:
-                self.fail(exchange, failed)
-                return
-            counts, at = self._counts, self._at
-            took = monotonic_ns() - exchange.started
-            counts[at + _OK] += 1
-            counts[at + BYTES_OUT] += len(answer)
-            counts[at + DURATION + bucket(took)] += 1
-            counts[at + DURATION_SUM] += took
-            exchange.connection.answer(exchange, answer)
+        if exchange.error is not None:
+            self._failed(exchange, exchange.error)
             return
+        request, connection = exchange.request, exchange.connection
+        try:
+            if request is None:
+                answer = self._content(exchange)
+            else:
+                values = exchange.values
+                encoded = self._codec.encode(request, {output: values[key] for output, key in self._pairs})
+                body = encoded.body
+                if encoded.header_length is None and connection.keeps(exchange):
+                    answer = _OK_JSON % (len(body), body)
+                else:
+                    answer = self._less_common(exchange, encoded)
+        except Exception as error:  # noqa: BLE001 - a value that nobody expected fails its own request
+            exchange.failed_at = "answer"
+            self._failed(exchange, error)
+            return
+        counted = self.counted
+        took = monotonic_ns() - exchange.started
+        counted.ok += 1
+        counted.bytes_out += len(answer)
+        counted.durations[bisect_left(BOUNDS_NANOSECONDS, took)] += 1
+        counted.nanoseconds += took
+        connection.answer(exchange, answer)
+
+    def _content(self, exchange: Exchange) -> bytes:
+        """The answer to natural content."""
+        value, kind = exchange.values[self._keys[exchange.output]], self.output_types[exchange.output]
+        body = natural.from_tensor(value, kind, exchange.media)
+        keep = exchange.connection.keeps(exchange)
+        return http1.response(200, exchange.media.encode(), body, keep_alive=keep)
+
+    def _less_common(self, exchange: Exchange, encoded: oip.Encoded) -> bytes:
+        """The answer to an inference request that holds binary tensors, or that ends its connection."""
+        keep = exchange.connection.keeps(exchange)
+        if encoded.header_length is None:
+            return http1.response(200, _JSON, encoded.body, keep_alive=keep)
+        length = http1.header(_HEADER_LENGTH, b"%d" % encoded.header_length)
+        return http1.response(200, _BINARY, encoded.body, keep_alive=keep, extra=length)
+
+    def _failed(self, exchange: Exchange, error: BaseException) -> None:
+        """A step has raised."""
         if not isinstance(error, RequestError):
             logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
             what = f"step {exchange.failed_at!r} failed: {type(error).__name__}"
@@ -140,35 +168,19 @@ class Endpoint:
             logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
         self.fail(exchange, error)
 
-    def _encode(self, exchange: Exchange) -> bytes:
-        values, request = exchange.values, exchange.request
-        keep = exchange.connection.keeps(exchange)
-        if request is None:
-            kind = self.output_types[exchange.output]
-            body = natural.from_tensor(values[self._keys[exchange.output]], kind, exchange.media)
-            return http1.response(200, exchange.media.encode(), body, keep_alive=keep)
-        encoded = self._codec.encode(request, {output: values[key] for output, key in self._pairs})
-        body = encoded.body
-        if encoded.header_length is None:
-            if keep:
-                return _OK_JSON % (len(body), body)
-            return http1.response(200, _JSON, body, keep_alive=False)
-        length = http1.header(_HEADER_LENGTH, b"%d" % encoded.header_length)
-        return http1.response(200, _BINARY, body, keep_alive=keep, extra=length)
-
     def fail(self, exchange: Exchange, error: RequestError) -> None:
         """Answer with the error; after the first byte of a stream, say it as the media type can, and cut."""
-        counts, at = self._counts, self._at
+        counted = self.counted
         if error.status == 503:
-            counts[at + REFUSED] += 1
+            counted.refused += 1
         if error.status == 504:
-            counts[at + TIMEOUTS] += 1
+            counted.timeouts += 1
         if exchange.begun:
             self._count(exchange, error.status)
             exchange.connection.cut(exchange, http1.stream_chunk(natural.error_chunk(error.problem, exchange.media)))
             return
         answer = refusal(error, keep_alive=exchange.connection.keeps(exchange))
-        counts[at + BYTES_OUT] += len(answer)
+        counted.bytes_out += len(answer)
         self._count(exchange, error.status)
         exchange.connection.answer(exchange, answer)
 
@@ -176,21 +188,21 @@ class Endpoint:
         """The client has left: what waits is not run, what runs is thrown away."""
         exchange.done = True
         self.lane.drop(exchange)
-        self._counts[self._at + CANCELLED] += 1
+        self.counted.cancelled += 1
         self._count(exchange, CLIENT_GONE)
 
     def sweep(self, now: int) -> bool:
         """Answer 504 to what has taken too long. True when something still waits or runs."""
         for exchange in self.lane.late(now - self._time_limit):
             self.fail(exchange, admission.late(self.name, self.limits.time_seconds))
-        return self.lane.busy()
+        return self.lane.load()[1] > 0
 
     def _count(self, exchange: Exchange, status: int) -> None:
-        counts, at = self._counts, self._at
+        counted = self.counted
         took = monotonic_ns() - exchange.started
-        counts[at + STATUS_SLOT.get(status, OTHER_STATUS)] += 1
-        counts[at + DURATION + bucket(took)] += 1
-        counts[at + DURATION_SUM] += took
+        counted.statuses[status] = counted.statuses.get(status, 0) + 1
+        counted.durations[bisect_left(BOUNDS_NANOSECONDS, took)] += 1
+        counted.nanoseconds += took
 
     # Streams -----------------------------------------------------------------------------------------------
 
@@ -206,7 +218,7 @@ class Endpoint:
         # A step names its outputs itself; a stream's only step is the one that the service's outputs come from.
         array = value[self._keys[output].rpartition(".")[2]]
         data = natural.chunk(natural.from_tensor(array, self.output_types[output], exchange.media), exchange.media)
-        self._counts[self._at + BYTES_OUT] += len(data)
+        self.counted.bytes_out += len(data)
         connection = exchange.connection
         connection.push(http1.stream_chunk(data))
         await connection.drained()

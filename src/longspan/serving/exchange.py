@@ -9,7 +9,6 @@ from longspan.wire.oip import InferRequest
 if TYPE_CHECKING:
     import asyncio
 
-    from longspan.serving.endpoint import Endpoint
     from longspan.serving.protocol import Connection
     from longspan.serving.routes import Route
     from longspan.wire.tensors import Tensor
@@ -22,8 +21,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "alike", "answer", "begun", "body", "connection", "done", "endpoint", "error", "failed_at", "fields", "held",
-        "keep", "media", "output", "progress", "request", "route", "rows", "started", "task", "torn", "values",
+        "alike", "answer", "begun", "body", "connection", "done", "error", "failed_at", "fields", "held",
+        "keep", "media", "output", "progress", "request", "route", "rows", "started", "task", "values",
     )  # fmt: skip
 
     values: dict[str, Tensor]
@@ -56,10 +55,6 @@ class Exchange:
         """Answered, or nobody waits for it any more: whatever still comes of it is thrown away."""
         self.begun = False
         """Has a first byte of its answer been sent? Then an error can only cut the connection."""
-        self.torn = False
-        """Refused before its last byte had come."""
-        self.endpoint: Endpoint | None = None
-        """Whose request it is; None where nothing can wait."""
         self.request: InferRequest | None = None
         """None for natural content."""
         self.error: BaseException | None = None

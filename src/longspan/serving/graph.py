@@ -1,6 +1,6 @@
 """How do the steps of a chain run, for one request or for several at once?
 
-Pure: values, counters and a clock come from the caller. Steps are plain calls, in the order of the file. A step
+Pure: values and a clock come from the caller. Steps are plain calls, in the order of the file. A step
 whose inputs and outputs all have `batch` first, and which may run twice without harm, runs once for all requests
 that are alike; any other runs once per request. Whatever fails in one request fails that one only: a shared run
 that fails is done again for each alone.
@@ -20,7 +20,6 @@ from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
 from longspan.serving.batching import cut
 from longspan.serving.runtimes import Runnable, request_id
-from longspan.wire.load import STEP_BATCHES, STEP_COUNT, STEP_ERRORS, STEP_NANOSECONDS, STEP_ROWS
 from longspan.wire.tensors import Tensor, TensorError, bind
 
 Clock = Callable[[], int]
@@ -46,11 +45,11 @@ class Case(Protocol):
 
 
 class Step:
-    """One step, prepared: what it calls, where its inputs come from, where its outputs go."""
+    """One step, prepared: what it calls, where its inputs come from, where its outputs go; and what it has done."""
 
     __slots__ = (
-        "at", "batched", "call", "checks", "clients", "direct", "function", "inputs", "name", "outputs", "own",
-        "rows_limit",
+        "batched", "batches", "call", "checks", "clients", "count", "direct", "errors", "function", "inputs", "name",
+        "nanoseconds", "outputs", "own", "rows", "rows_limit",
     )  # fmt: skip
 
     def __init__(
@@ -63,19 +62,18 @@ class Step:
         first: bool,
         own: bool,
         repeatable: bool,
-        at: int,
     ) -> None:
         """`inputs`: input -> where it comes from. `outputs`: names that others use.
 
         `first`: the first of its chain. `own`: a Python step. `repeatable`: running it twice does no harm.
-
-        `at` is the step's first slot in the load page. `rows_limit` stays 1 until a measured curve allows more.
+        `rows_limit` stays 1 until a measured curve allows more. The counters are those of `wire.load`.
         """
-        self.name, self.function, self.call, self.own, self.at = name, runnable.function, runnable.call, own, at
+        self.name, self.function, self.call, self.own = name, runnable.function, runnable.call, own
         self.inputs = tuple(inputs.items())
         self.outputs = tuple((output, f"{name}.{output}") for output in outputs)
         self.batched = repeatable and runnable.call == "sync" and runnable.signature.batched
         self.rows_limit = 1
+        self.count = self.nanoseconds = self.rows = self.batches = self.errors = 0
         self.checks = _shared_dimensions(runnable.signature.inputs, inputs)
         self.direct = first and not self.checks and all(name == source for name, source in self.inputs)
         """Are the service's inputs, just as they are, the step's?"""
@@ -105,22 +103,24 @@ def _shared_dimensions(types: dict[str, TensorType], inputs: dict[str, str]) -> 
     return tuple((name, inputs[name], tensor) for name, tensor in types.items() if name in shared and name in inputs)
 
 
-def run(steps: Sequence[Step], cases: Sequence[Case], counts: list[int], clock: Clock) -> int:
+def run(steps: Sequence[Step], cases: Sequence[Case], clock: Clock) -> int:
     """Take `cases` through `steps`. Afterwards each holds its values or its `error`; nothing is raised.
 
-    `counts` are the load page's slots. Returns the nanoseconds that it took.
+    Returns the nanoseconds that it took.
     """
     begun = now = clock()
     for step in steps:
-        if len(cases) == 1 or not step.batched:
-            for case in cases:
-                now = _alone(step, case, counts, clock, now)
-        else:
-            now = _together(step, cases, counts, clock, now)
-        for case in cases:
-            if case.error is not None:
-                cases = [one for one in cases if one.error is None]
+        if len(cases) == 1:
+            now = _alone(step, cases[0], clock, now)
+            if cases[0].error is not None:
                 break
+            continue
+        if step.batched:
+            now = _together(step, cases, clock, now)
+        else:
+            for case in cases:
+                now = _alone(step, case, clock, now)
+        cases = [case for case in cases if case.error is None]
         if not cases:
             break
     return now - begun
@@ -132,8 +132,8 @@ def enter(step: Step, case: Case) -> None:
     step_name.set(step.name)
 
 
-def _alone(step: Step, case: Case, counts: list[int], clock: Clock, begun: int) -> int:
-    at, values = step.at, case.values
+def _alone(step: Step, case: Case, clock: Clock, begun: int) -> int:
+    values = case.values
     try:
         if step.own:
             enter(step, case)
@@ -142,12 +142,12 @@ def _alone(step: Step, case: Case, counts: list[int], clock: Clock, begun: int) 
             values[key] = result[output]
     except BaseException as error:  # noqa: BLE001 - code of the user; even SystemExit fails this request alone
         case.error, case.failed_at = error, step.name
-        counts[at + STEP_ERRORS] += 1
+        step.errors += 1
     now = clock()
-    counts[at + STEP_NANOSECONDS] += now - begun
-    counts[at + STEP_COUNT] += 1
-    counts[at + STEP_ROWS] += case.rows
-    counts[at + STEP_BATCHES] += 1
+    step.nanoseconds += now - begun
+    step.count += 1
+    step.rows += case.rows
+    step.batches += 1
     return now
 
 
@@ -163,26 +163,25 @@ class _Part:
         self.alike = tuple([(array.dtype, array.shape[1:]) for array in arrays])
 
 
-def _together(step: Step, cases: Sequence[Case], counts: list[int], clock: Clock, now: int) -> int:
+def _together(step: Step, cases: Sequence[Case], clock: Clock, now: int) -> int:
     waiting: list[_Part] = []
     for case in cases:
         try:
             waiting.append(_Part(case, step.given(case.values)))
         except RequestError as error:
             case.error, case.failed_at = error, step.name
-            counts[step.at + STEP_ERRORS] += 1
+            step.errors += 1
     while waiting:
         group, waiting = cut(waiting, step.rows_limit)
         if len(group) > 1 and _shared(step, group):
             begun, now = now, clock()
-            at = step.at
-            counts[at + STEP_NANOSECONDS] += now - begun
-            counts[at + STEP_COUNT] += len(group)
-            counts[at + STEP_ROWS] += sum([part.rows for part in group])
-            counts[at + STEP_BATCHES] += 1
+            step.nanoseconds += now - begun
+            step.count += len(group)
+            step.rows += sum([part.rows for part in group])
+            step.batches += 1
         else:
             for part in group:
-                now = _alone(step, part.case, counts, clock, now)
+                now = _alone(step, part.case, clock, now)
     return now
 
 

@@ -13,7 +13,7 @@ import gc
 import os
 import signal
 import sys
-from time import monotonic_ns
+from time import monotonic_ns, time_ns
 
 import msgspec
 import uvloop
@@ -22,9 +22,9 @@ from longspan import __version__
 from longspan.base.errors import LongspanError
 from longspan.serving import assemble, logs, routes, slot
 from longspan.serving.admission import Budget, Door
+from longspan.serving.pages import Pages
 from longspan.serving.protocol import Connection
 from longspan.serving.worker import Worker, patience
-from longspan.wire.load import READY
 from longspan.wire.orders import Identity, Orders, decode_orders
 
 LEAST_BUDGET = 256 << 20
@@ -61,11 +61,11 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
     services = [service.limits for service in work.services]
     largest = max(limits.body_bytes for limits in (work.limits, *services))
     door, budget = Door(), Budget(max(LEAST_BUDGET, LARGEST_BODIES * largest))
-    page = assemble.page(orders)
-    worker = Worker(door, budget, page)
+    worker = Worker(door, budget)
     loaded = assemble.load(orders, secrets)
-    made = assemble.endpoints(work, loaded, page, worker.workshop)
+    made = assemble.endpoints(work, loaded, worker.workshop)
     worker.endpoints = [endpoint for endpoint, _ in made]
+    worker.pages = Pages(orders.load, worker.endpoints, time_ns())
     worker.routes = routes.build(made, door, _identity(orders))
     gc.collect()
     gc.freeze()  # what has been loaded stays; the collector need not look at it again
@@ -74,13 +74,11 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
     server = await worker.loop.create_unix_server(lambda: Connection(worker), sock=listening.socket)
     told = asyncio.Event()
     _obey(worker, listening, told)
-    worker.counts[page.process + READY] = 1
     worker.tick()
     listening.publish()
     logs.event("info", f"{work.unit} slot {orders.slot} is ready: generation {orders.generation}, pid {os.getpid()}")
 
     await told.wait()
-    worker.counts[page.process + READY] = 0
     worker.write_page()
     logs.event("info", "draining")
     await worker.leave(listening, server)

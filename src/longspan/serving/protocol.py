@@ -32,6 +32,8 @@ MOST_URL_BYTES = 8 << 10
 MOST_FIELDS = 128
 MOST_HEAD_BYTES = 64 << 10
 """Of names and values, each header counting 4 more for what stands between them."""
+FEW_DIGITS = 4
+"""A body whose length has no more is received before anybody asks whether it is too large."""
 PARTS_JOINED = 1024
 """Parts of a body that are joined into one: a body that comes byte by byte costs no more than its size."""
 
@@ -67,7 +69,7 @@ class Connection(Answering):
         self._paths = worker.routes.paths
         self._url = b""
         self._fields: dict[bytes, bytes] = {}
-        self.on_header = self._fields.__setitem__
+        self.on_header = self._fields.setdefault
         """The parser's callback: the only one that is called many times for a request, so it stays in C. (Of a header
         that comes twice the last counts; those that frame a message the parser has checked itself.)"""
         self._current: Exchange | None = None
@@ -103,7 +105,7 @@ class Connection(Answering):
             self.hang_up()
             return
         except httptools.HttpParserError as error:
-            self._refuse(_meaning(error))
+            self._broken(error)
             return
         if self._current is not None or self._url:
             self._in_part(len(data))
@@ -145,14 +147,9 @@ class Connection(Answering):
             or b"content-encoding" in fields
         ):
             self._unusual(exchange)
-        length = int(fields.get(b"content-length", 0))
-        if length > route.free_bytes:
-            if length > route.body_bytes:
-                raise Refused(route.too_large())
-            self._hold(exchange, length)
-            self._limit = length
-        else:
-            self._limit = route.free_bytes
+        self._limit = route.free_bytes
+        if len(fields.get(b"content-length", b"")) > FEW_DIGITS:
+            self._announced(exchange, int(fields[b"content-length"]))
 
     def on_body(self, part: bytes) -> None:
         self._size = size = self._size + len(part)
@@ -210,6 +207,15 @@ class Connection(Answering):
             else:
                 self.transport.write(http1.CONTINUE)
 
+    def _announced(self, exchange: Exchange, length: int) -> None:
+        """A body of some size is to come: refuse it now, or make room for it."""
+        route = exchange.route
+        if length > route.body_bytes:
+            raise Refused(route.too_large())
+        if length > route.free_bytes:
+            self._hold(exchange, length)
+            self._limit = length
+
     def _grow(self) -> None:
         """The body, which came without a length, is longer than what was granted so far."""
         exchange = self._current
@@ -253,6 +259,20 @@ class Connection(Answering):
             parts[self._joined :] = [b"".join(parts[self._joined :])]
             self._joined += 1
 
+    def _broken(self, error: httptools.HttpParserError) -> None:
+        """The parser has stopped, by itself or since a callback raised."""
+        cause = error.__context__
+        if isinstance(cause, Refused):
+            self._refuse(cause.error)
+        elif isinstance(error, httptools.HttpParserCallbackError):
+            # A fault of ours: nothing more can be said on this connection.
+            logs.failure(cause or error, request="", step="")
+            self.transport.abort()
+        elif isinstance(error, httptools.HttpParserInvalidMethodError):
+            self._refuse(RequestError(501, "unknown method"))
+        else:
+            self._refuse(RequestError(400, f"malformed HTTP/1.1: {error}"))
+
     def _refuse(self, error: RequestError) -> None:
         """Answer, after whatever is owed, a request that cannot be read to its end; then close."""
         if self._current is not None:
@@ -261,7 +281,6 @@ class Connection(Answering):
         self._url, self._body, self._parts = b"", b"", []
         self.closing = True
         exchange = Exchange(self, refusing(error), {}, keep=False)
-        exchange.torn = True
         self.owed.append(exchange)
         self.answer(exchange, refusal(error, keep_alive=False))
 
@@ -301,16 +320,3 @@ class Connection(Answering):
 
 def _head_too_large() -> RequestError:
     return RequestError(431, f"the request's head is larger than {MOST_HEAD_BYTES} bytes")
-
-
-def _meaning(error: httptools.HttpParserError) -> RequestError:
-    """What to answer when the parser stopped."""
-    cause = error.__context__
-    if isinstance(cause, Refused):
-        return cause.error
-    if isinstance(error, httptools.HttpParserCallbackError):
-        logs.failure(cause or error, request="", step="")
-        return RequestError(500, "the request could not be taken; the log says why")
-    if isinstance(error, httptools.HttpParserInvalidMethodError):
-        return RequestError(501, "unknown method")
-    return RequestError(400, f"malformed HTTP/1.1: {error}")

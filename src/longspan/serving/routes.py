@@ -29,16 +29,18 @@ _JSON = b"application/json"
 class Route:
     """What answers one method of one path, and how large its body may be."""
 
-    __slots__ = ("answer", "body_bytes", "error", "free_bytes")
+    __slots__ = ("answer", "body_bytes", "endpoint", "error", "free_bytes")
 
     def __init__(
         self,
         answer: Callable[[Exchange], None],
         body_bytes: int = IGNORED_BODY_BYTES,
+        *,
+        endpoint: Endpoint | None = None,
         error: RequestError | None = None,
     ) -> None:
-        """`error`: this route refuses everything, with that."""
-        self.answer, self.body_bytes, self.error = answer, body_bytes, error
+        """`endpoint`: where its requests may wait. `error`: this route refuses everything, with that."""
+        self.answer, self.body_bytes, self.endpoint, self.error = answer, body_bytes, endpoint, error
         self.free_bytes = min(body_bytes, BUDGETED_BYTES)
         """Up to here a body is received without counting against the budget."""
 
@@ -103,14 +105,15 @@ def _of_endpoint(endpoint: Endpoint, platform: str, door: Door) -> Paths:
     def ready() -> tuple[int, bytes]:
         return (503 if door.draining else 200), oip.ready_body(name, not door.draining)
 
-    infer = Route(endpoint.stream_instead if endpoint.streams else endpoint.infer, endpoint.limits.body_bytes)
+    take = endpoint.stream_instead if endpoint.streams else endpoint.infer
+    infer = Route(take, endpoint.limits.body_bytes, endpoint=endpoint)
     paths: Paths = {}
     for base in (f"/v2/models/{name}".encode(), f"/v2/models/{name}/versions/{version}".encode()):
         paths[base] = _reads(lambda: (200, metadata))
         paths[base + b"/ready"] = _reads(ready)
         paths[base + b"/infer"] = _methods({b"POST": infer})
     if endpoint.takes_content:
-        content = Route(endpoint.natural, endpoint.limits.body_bytes)
+        content = Route(endpoint.natural, endpoint.limits.body_bytes, endpoint=endpoint)
         paths[f"/v1/services/{name}".encode()] = _methods({b"POST": content})
     return paths
 

@@ -25,7 +25,6 @@ from longspan.serving.admission import full
 from longspan.serving.batching import cut
 from longspan.serving.exchange import Exchange
 from longspan.serving.pace import SLOW, Pace
-from longspan.wire.load import IN_FLIGHT, QUEUED, STEP_BATCHES
 
 
 class Lane(Protocol):
@@ -40,8 +39,8 @@ class Lane(Protocol):
     def late(self, before: int) -> list[Exchange]:
         """Those that have waited or run since before that moment, dropped."""
 
-    def busy(self) -> bool:
-        """Does anything wait or run?"""
+    def load(self) -> tuple[int, int]:
+        """(how many wait, how many wait or run)."""
 
 
 class Job(Protocol):
@@ -123,8 +122,6 @@ class Workshop:
 
     loop: asyncio.AbstractEventLoop
     thread: ChainThread
-    counts: list[int]
-    """The load page's slots, as a list: it is counted in here, and written to the page now and then."""
     wake: Callable[[], None]
     """Start the sweep that ends what takes too long; it stops by itself when nothing waits or runs."""
 
@@ -141,20 +138,18 @@ class Groups:
         workshop: Workshop,
         *,
         queue: int,
-        at: int,
         finish: Callable[[Exchange], None],
     ) -> None:
-        """`pace`: None for a chain that never runs on the loop. `at`: the endpoint's first slot in the load page.
+        """`pace`: None for a chain that never runs on the loop.
 
         `queue` is how many may wait for the thread; `finish` answers an exchange that has run.
         """
         self._name, self._steps, self._limits, self._pace = name, steps, limits, pace
-        self._bound, self._at, self._finish = queue, at, finish
-        self._workshop, self._counts = workshop, workshop.counts
+        self._bound, self._finish, self._workshop = queue, finish, workshop
         self._waiting: list[Exchange] = []
         self._running: list[Exchange] = []
         self._called = False
-        self._last_run = steps[-1].at + STEP_BATCHES
+        self._last = steps[-1]
         self._adopt()
 
     def take(self, exchange: Exchange) -> None:
@@ -168,7 +163,6 @@ class Groups:
         if len(self._waiting) >= self._bound:
             raise full(self._name, self._bound)
         self._waiting.append(exchange)
-        self._gauge()
         if not self._called:
             self._called = True
             self._workshop.thread.offer(self)
@@ -177,7 +171,6 @@ class Groups:
     def drop(self, exchange: Exchange) -> None:
         if exchange in self._waiting:
             self._waiting.remove(exchange)
-            self._gauge()
 
     def late(self, before: int) -> list[Exchange]:
         late = [one for one in (*self._waiting, *self._running) if one.started < before and not one.done]
@@ -185,8 +178,9 @@ class Groups:
             self.drop(exchange)
         return late
 
-    def busy(self) -> bool:
-        return bool(self._waiting or self._running)
+    def load(self) -> tuple[int, int]:
+        waiting = len(self._waiting)
+        return waiting, waiting + len(self._running)
 
     # On the loop -------------------------------------------------------------------------------------------
 
@@ -194,13 +188,13 @@ class Groups:
         """All that came in during one turn of the loop."""
         self._called = False
         waiting, self._waiting = self._waiting, []
-        counts, finish = self._counts, self._finish
+        finish = self._finish
         while waiting:
             if len(waiting) == 1:
                 group, waiting = waiting, []
             else:
                 group, waiting = cut(waiting, self._rows_limit)
-            if graph.run(self._steps, group, counts, monotonic_ns) > SLOW:
+            if graph.run(self._steps, group, monotonic_ns) > SLOW:
                 self._slow()
             for exchange in group:
                 finish(exchange)
@@ -210,7 +204,7 @@ class Groups:
 
     def _slow(self) -> None:
         if self._pace is not None and not preempted():
-            self._pace.slow(self._counts[self._last_run])
+            self._pace.slow(self._last.batches)
             if not self._pace.inline:
                 self._adopt()
 
@@ -221,7 +215,6 @@ class Groups:
             self._called = True
             self._workshop.thread.offer(self)
             self._workshop.wake()
-        self._gauge()
 
     def _adopt(self) -> None:
         self.inline = self._pace is not None and self._pace.inline
@@ -240,14 +233,13 @@ class Groups:
         if self._waiting:
             self._called = True
             self._workshop.thread.offer(self)
-        self._gauge()
         return _Group(self, self._running)
 
     def run_group(self, group: Sequence[Exchange]) -> None:
         """In the thread: take `group` through the steps."""
-        took = graph.run(self._steps, group, self._counts, monotonic_ns)
+        took = graph.run(self._steps, group, monotonic_ns)
         if self._pace is not None:
-            run = self._counts[self._last_run]
+            run = self._last.batches
             if took > SLOW and not preempted():
                 self._pace.slow(run)
             self._pace.look(run)
@@ -261,14 +253,8 @@ class Groups:
                 exchange.error, exchange.failed_at = failure, self._name
             if not exchange.done:
                 self._finish(exchange)
-        if self._pace is not None and self._pace.inline and not self.busy():
+        if self._pace is not None and self._pace.inline and not self._waiting and not self._running:
             self._adopt()
-        self._gauge()
-
-    def _gauge(self) -> None:
-        counts, at, waiting = self._counts, self._at, len(self._waiting)
-        counts[at + QUEUED] = waiting
-        counts[at + IN_FLIGHT] = waiting + len(self._running)
 
 
 class _Group:

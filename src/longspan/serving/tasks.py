@@ -19,7 +19,6 @@ from longspan.serving import graph
 from longspan.serving.admission import full
 from longspan.serving.exchange import Exchange
 from longspan.serving.runner import Job, Workshop
-from longspan.wire.load import IN_FLIGHT, STEP_BATCHES, STEP_COUNT, STEP_ERRORS, STEP_NANOSECONDS, STEP_ROWS
 
 
 class StreamOut(Protocol):
@@ -45,12 +44,11 @@ class Tasks:
         workshop: Workshop,
         *,
         queue: int,
-        at: int,
         finish: Callable[[Exchange], None],
         out: StreamOut,
     ) -> None:
         """`queue` bounds the requests that run at the same time. `finish` answers; `out` takes what is streamed."""
-        self._name, self._workshop, self._bound, self._at, self._finish = name, workshop, queue, at, finish
+        self._name, self._workshop, self._bound, self._finish = name, workshop, queue, finish
         self._parts = _parts(steps)
         self._out = out
         self._running: dict[Exchange, None] = {}
@@ -62,7 +60,6 @@ class Tasks:
         self._running[exchange] = None
         exchange.progress = exchange.started
         exchange.task = self._workshop.loop.create_task(self._drive(exchange))
-        self._gauge()
         self._workshop.wake()
 
     def drop(self, exchange: Exchange) -> None:
@@ -75,8 +72,8 @@ class Tasks:
             self.drop(exchange)
         return late
 
-    def busy(self) -> bool:
-        return bool(self._running)
+    def load(self) -> tuple[int, int]:
+        return 0, len(self._running)
 
     def next(self) -> Job | None:
         while self._calls:
@@ -102,12 +99,12 @@ class Tasks:
     async def _through(self, part: Sequence[graph.Step], exchange: Exchange) -> None:
         step = part[0]
         if step.call == "sync":
-            call = _Call(part, exchange, self._workshop)
+            call = _Call(part, exchange, self._workshop.loop.create_future())
             self._calls.append(call)
             self._workshop.thread.offer(self)
             await call.returned
             return
-        counts, at, begun = self._workshop.counts, step.at, monotonic_ns()
+        begun = monotonic_ns()
         graph.enter(step, exchange)
         try:
             given = step.given(exchange.values)
@@ -119,13 +116,13 @@ class Tasks:
                     exchange.values[key] = result[output]
         except BaseException:
             exchange.failed_at = step.name
-            counts[at + STEP_ERRORS] += 1
+            step.errors += 1
             raise
         finally:
-            counts[at + STEP_NANOSECONDS] += monotonic_ns() - begun
-            counts[at + STEP_COUNT] += 1
-            counts[at + STEP_ROWS] += exchange.rows
-            counts[at + STEP_BATCHES] += 1
+            step.nanoseconds += monotonic_ns() - begun
+            step.count += 1
+            step.rows += exchange.rows
+            step.batches += 1
 
     async def _pump(self, values: Any, exchange: Exchange) -> None:
         begun = False
@@ -144,10 +141,6 @@ class Tasks:
 
     def _leave(self, exchange: Exchange) -> None:
         self._running.pop(exchange, None)
-        self._gauge()
-
-    def _gauge(self) -> None:
-        self._workshop.counts[self._at + IN_FLIGHT] = len(self._running)
 
 
 def _parts(steps: Sequence[graph.Step]) -> list[list[graph.Step]]:
@@ -164,14 +157,13 @@ def _parts(steps: Sequence[graph.Step]) -> list[list[graph.Step]]:
 class _Call:
     """The synchronous part of one request, for the chain thread."""
 
-    __slots__ = ("counts", "exchange", "returned", "steps")
+    __slots__ = ("exchange", "returned", "steps")
 
-    def __init__(self, steps: Sequence[graph.Step], exchange: Exchange, workshop: Workshop) -> None:
-        self.steps, self.exchange, self.counts = steps, exchange, workshop.counts
-        self.returned: asyncio.Future[None] = workshop.loop.create_future()
+    def __init__(self, steps: Sequence[graph.Step], exchange: Exchange, returned: asyncio.Future[None]) -> None:
+        self.steps, self.exchange, self.returned = steps, exchange, returned
 
     def work(self) -> None:
-        graph.run(self.steps, [self.exchange], self.counts, monotonic_ns)
+        graph.run(self.steps, [self.exchange], monotonic_ns)
 
     def finish(self, failure: BaseException | None) -> None:
         if failure is not None and self.exchange.error is None:

@@ -37,7 +37,7 @@ BOUNDS_SECONDS: tuple[float, ...] = (
     1.0, 2.0, 5.0, 10.0, 20.0, 50.0,
 )  # fmt: skip
 """Upper bounds of the duration buckets, three to a decade; one more bucket holds what is longer."""
-_BOUNDS_NANOSECONDS = tuple(round(bound * 1e9) for bound in BOUNDS_SECONDS)
+BOUNDS_NANOSECONDS = tuple(round(bound * 1e9) for bound in BOUNDS_SECONDS)
 
 # Offsets from the first slot of an endpoint.
 OTHER_STATUS = 0
@@ -178,7 +178,7 @@ class LoadPage:
 
 def bucket(nanoseconds: int) -> int:
     """Index of the duration bucket: the first whose bound is not exceeded."""
-    return bisect_left(_BOUNDS_NANOSECONDS, nanoseconds)
+    return bisect_left(BOUNDS_NANOSECONDS, nanoseconds)
 
 
 def bucket_labels() -> tuple[str, ...]:
