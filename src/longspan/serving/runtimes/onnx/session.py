@@ -22,6 +22,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 
 from longspan.base.errors import LongspanError, RequestError
 from longspan.serving.runtimes import Runnable
+from longspan.serving.runtimes.onnx.bound import bind
 from longspan.wire.orders import ModelWork
 from longspan.wire.tensors import Tensor
 
@@ -137,8 +138,12 @@ def _runner(
     text_in = [name for name, tensor in model.signature.inputs.items() if tensor.dtype == "BYTES"]
     text_out = [name for name, tensor in model.signature.outputs.items() if tensor.dtype == "BYTES"]
 
+    one_row = bind(session, model.signature, options)
+
     def function(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         try:
+            if one_row is not None and (outputs := one_row(inputs)) is not None:
+                return outputs
             return dict(zip(names, run(names, inputs, options), strict=True))
         except _ERRORS as error:
             _fail(model.name, error)
