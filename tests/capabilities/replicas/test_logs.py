@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import gc
+import os
 from pathlib import Path
 
 import pytest
 
 from longspan.capabilities.replicas.adapters import logs as module
 from longspan.capabilities.replicas.adapters.logs import Logs
+from longspan.capabilities.replicas.api import as_they_come
 
 
 @pytest.fixture
@@ -49,11 +52,46 @@ def test_following_gives_whole_lines_as_they_come_and_survives_a_cut(logs: Logs)
     write(logs, "hello", 0, "first\nhal")
     lines = logs.lines(follow=True)
     assert next(lines) == "hello-0 | first\n"
-    threading.Timer(0.05, write, (logs, "hello", 0, "f a line\n")).start()
+    assert next(lines) == "", "nothing new"
+    write(logs, "hello", 0, "f a line\n")
     assert next(lines) == "hello-0 | half a line\n"
     (logs.folder / "hello-0.log").write_text("")
-    threading.Timer(0.3, write, (logs, "hello", 0, "after\n")).start()
+    assert next(lines) == ""
+    write(logs, "hello", 0, "after\n")
     assert next(lines) == "hello-0 | after\n"
+    assert next(lines) == ""
+
+
+def test_following_goes_on_in_a_log_that_was_put_aside(logs: Logs) -> None:
+    access = logs.folder / "access.log"
+    access.write_text("one\n")
+    lines = logs.lines(follow=True)
+    assert next(lines) == "access | one\n"
+    with access.open("a") as writer:
+        writer.write("two\n")
+        access.rename(f"{access}.1")
+        writer.write("three\n")
+    access.write_text("four\n")
+    assert [next(lines), next(lines), next(lines)] == ["access | two\n", "access | three\n", "access | four\n"]
+    assert next(lines) == ""
+
+
+def test_more_readers_than_threads_follow_and_leave_nothing_behind(logs: Logs) -> None:
+    write(logs, "hello", 0, "quiet\n")
+
+    async def many() -> None:
+        read = [as_they_come(logs.lines(follow=True, request="none of them")) for _ in range(60)]
+        waiting = [asyncio.ensure_future(anext(one)) for one in read]
+        await asyncio.sleep(0.3)
+        write(logs, "hello", 0, "none of them comes\n")
+        assert set(await asyncio.wait_for(asyncio.gather(*waiting), 20)) == {b"hello-0 | none of them comes\n"}
+        for one in read:
+            await one.aclose()
+
+    before = len(os.listdir("/proc/self/fd"))
+    asyncio.run(many())
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_log_over_its_size_is_cut_while_its_writer_goes_on(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:

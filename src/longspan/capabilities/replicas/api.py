@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Protocol
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
 
 from longspan.base.metrics import Distribution, Metric, Reading
 from longspan.client import messages
@@ -59,8 +61,14 @@ METRICS = (
 )
 
 
+_QUIET_SECONDS = 0.2
+
+
 class Lines(Protocol):
-    def lines(self, *, unit: str, request: str, follow: bool) -> Iterator[str]: ...
+    def lines(self, *, unit: str, request: str, follow: bool) -> Iterator[str]:
+        """Lines as ``SOURCE | TEXT``; an empty one says that there is nothing new yet."""
+        ...
+
     def tail(self, unit: str, slot: int) -> tuple[str, ...]: ...
 
 
@@ -77,10 +85,22 @@ def router(logs: Lines, status: Callable[[], messages.Status]) -> APIRouter:
     def get_logs(unit: str = "", request: str = "", follow: bool = False) -> StreamingResponse:
         """Lines of all logs as ``SOURCE | TEXT``, streamed; with `request`, those that hold its id."""
         return StreamingResponse(
-            (line.encode() for line in logs.lines(unit=unit, request=request, follow=follow)), media_type="text/plain"
+            as_they_come(logs.lines(unit=unit, request=request, follow=follow)), media_type="text/plain"
         )
 
     return routes
+
+
+async def as_they_come(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    """The lines, with a pause where there is nothing new.
+
+    Paused here and not in a thread: there are few, and one that slept on would never learn that its reader is gone.
+    """
+    async for line in iterate_in_threadpool(lines):
+        if line:
+            yield line.encode()
+        else:
+            await asyncio.sleep(_QUIET_SECONDS)
 
 
 def views(

@@ -7,10 +7,10 @@ copied away and cut, never renamed under it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
-import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +20,6 @@ from typing import BinaryIO
 ROTATE_AT_BYTES = 64 << 20
 _OF_ENVOY = ("envoy", "access")
 _TAIL_BYTES = 1 << 16
-_POLL_SECONDS = 0.2
 _LINE_BYTES = 1 << 16
 _SHOWN_CHARACTERS = 4000
 _KEPT_LINES = 500
@@ -62,7 +61,8 @@ class Logs:
                 os.truncate(path, 0)
 
     def lines(self, *, unit: str = "", request: str = "", follow: bool = False) -> Iterator[str]:
-        """Lines as ``SOURCE | TEXT``: the last ones of each log, then new ones as they come.
+        """Lines as ``SOURCE | TEXT``: the last ones of each log, then new ones as they come, and an empty one
+        whenever there is nothing new: the caller pauses, or goes.
 
         With `request`, every line of the kept logs that holds that id instead of the last ones.
         """
@@ -73,16 +73,21 @@ class Logs:
                 for path in self._files(unit):
                     first = path not in readers
                     reader = readers.get(path) or readers.setdefault(path, path.open("rb"))
+                    aside = _put_aside(reader, path)  # asked first: what is read after it is all there was
                     fresh = self._first(path, reader, request) if first else self._fresh(reader)
                     for line in fresh:
                         if request and request not in line:
                             continue
                         quiet = False
                         yield f"{path.stem} | {line}\n"
+                    if aside:
+                        readers.pop(path).close()
+                        readers[path] = path.open("rb")
+                        quiet = False
                 if not follow:
                     return
                 if quiet:
-                    time.sleep(_POLL_SECONDS)
+                    yield ""
         finally:
             for reader in readers.values():
                 reader.close()
@@ -114,3 +119,10 @@ class Logs:
 
     def _of(self, unit: str, slot: int) -> Path:
         return self.folder / f"{unit}-{slot}.log"
+
+
+def _put_aside(reader: BinaryIO, path: Path) -> bool:
+    """Has Envoy gone on in a new file of this name?"""
+    with contextlib.suppress(FileNotFoundError):  # it is about to
+        return os.fstat(reader.fileno()).st_ino != path.stat().st_ino
+    return False
