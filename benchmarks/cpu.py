@@ -26,6 +26,7 @@ RATES = (2_000, 5_000)
 SECONDS = 4.0
 BOUND_MICROSECONDS = 7.0
 MOST_NOT_SENT = 0.05
+TRIES = 8
 
 TURNS = (0, 1, 1, 0) * 2
 """Whose turn it is within a pair: the first variant's or the second's."""
@@ -40,7 +41,7 @@ def check(answer: Answer) -> str:
 def paced(server: servers.Server, rate: float, seconds: float, judge: bool = False) -> Report:
     """One load over kept connections, few enough for a server's backlog when the machine stalls for a moment.
 
-    Raises `RuntimeError` when an answer was not right, or when more than a few requests could not be sent.
+    Raises `RuntimeError` when an answer was not right.
     """
     request = Request(path=server.path, body=tiny.infer_body())
     report = run(
@@ -54,7 +55,7 @@ def paced(server: servers.Server, rate: float, seconds: float, judge: bool = Fal
             check=check if judge else None,
         )
     )
-    if report.failed or report.not_sent > MOST_NOT_SENT * report.due:
+    if report.failed:
         raise RuntimeError(f"the load was not clean: {report}")
     return report
 
@@ -69,10 +70,19 @@ class Meter:
         paced(server, 1_000, 0.5, judge=True)
 
     def load(self, rate: float, seconds: float) -> None:
-        """One load; the clock is read right before and after it, so that idling between loads is not counted."""
-        before = servers.cpu_ns(self._server.pid)
-        self._requests += paced(self._server, rate, seconds).ok
-        self._cpu_ns += servers.cpu_ns(self._server.pid) - before
+        """One load; the clock is read right before and after it, so that idling between loads is not counted.
+
+        A load during which the machine stalled was not one at `rate`: it is left out and sent again. Raises
+        `RuntimeError` when that happens again and again.
+        """
+        for _ in range(TRIES):
+            before = servers.cpu_ns(self._server.pid)
+            report = paced(self._server, rate, seconds)
+            if report.not_sent <= MOST_NOT_SENT * report.due:
+                self._cpu_ns += servers.cpu_ns(self._server.pid) - before
+                self._requests += report.ok
+                return
+        raise RuntimeError(f"this machine cannot keep up {rate:.0f} requests/s; is it busy with something else?")
 
     @property
     def microseconds(self) -> float:
