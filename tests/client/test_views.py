@@ -146,7 +146,7 @@ def test_each_change_is_a_line() -> None:
     dead = replace(ONE, pid=None, state="dead", restarts=1, last_log=("out of luck",))
     after = replace(
         with_replicas(dead, replace(ONE, slot=2, generation=4, state="starting", pid=12)),
-        gateway=GatewayView(pid=None, version=""),
+        gateway=GatewayView(pid=None, version="", trouble="port 8080 is in use"),
         failed=FailedView(generation=4, reason="it died"),
         generation=5,
     )
@@ -156,6 +156,7 @@ def test_each_change_is_a_line() -> None:
         "flower/2 starting (generation 4, pid 12)",
         "flower/1 stopped",
         "gateway died",
+        "gateway: port 8080 is in use",
         "generation 4 failed: it died",
         "generation 5 serves",
     ]

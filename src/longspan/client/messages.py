@@ -52,6 +52,8 @@ class ControlView:
 class GatewayView:
     pid: int | None
     version: str
+    trouble: str = ""
+    """What keeps it from doing what it shall."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,6 +52,8 @@ def troubles(status: Status) -> Iterator[str]:
     """Why something does not serve, with the last log lines of what crashed."""
     if status.failed:
         yield f"generation {status.failed.generation} failed: {status.failed.reason}"
+    if status.gateway.trouble:
+        yield f"gateway: {status.gateway.trouble}"
     for unit in status.units:
         for replica in unit.replicas:
             if replica.state in TROUBLED and replica.last_log:
@@ -110,6 +112,8 @@ def news(before: Status | None, after: Status) -> Iterator[str]:
     yield from (f"{name} stopped" for name in was if name not in now)
     if after.gateway.pid != before.gateway.pid:
         yield f"gateway runs as pid {after.gateway.pid}" if after.gateway.pid else "gateway died"
+    if after.gateway.trouble and after.gateway.trouble != before.gateway.trouble:
+        yield f"gateway: {after.gateway.trouble}"
     if after.failed and after.failed != before.failed:
         yield f"generation {after.failed.generation} failed: {after.failed.reason}"
     if after.generation != before.generation:

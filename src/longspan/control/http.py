@@ -84,7 +84,7 @@ def status(world: World) -> messages.Status:
         pending=pending.number if pending else None,
         url=f"http://127.0.0.1:{world.port(shown)}" if shown else "",
         control=messages.ControlView(pid=os.getpid()),
-        gateway=messages.GatewayView(pid=seen.gateway.pid, version=seen.gateway.version),
+        gateway=messages.GatewayView(pid=seen.gateway.pid, version=seen.gateway.version, trouble=seen.trouble),
         units=replicas_api.views(seen.wanted, seen.replicas, world.logs.tail),
         failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,
         services=tuple(system.services) if system else (),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from longspan import __version__
-from longspan.base.errors import Missing
+from longspan.base.errors import LongspanError, Missing
 from longspan.capabilities.gateway import adapters as gateway_adapters
 from longspan.capabilities.gateway import run as gateway
 from longspan.capabilities.generations import decide as generations_decide
@@ -45,6 +46,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     gateway: GatewaySeen = GatewaySeen(pid=None)
     leftover: frozenset[str] = frozenset()
     """Sockets that the gateway still holds and shall not: of what was replaced, or has failed."""
+    trouble: str = ""
+    """What keeps the gateway from doing what it shall."""
     moving: bool = True
     """Something is under way: look again soon."""
 
@@ -84,6 +87,7 @@ class World:
         self.replicas = LocalReplicas(state, self.ledger, self.vault, self.logs, environment=environment, watch=watch)
         self.gateway = gateway_adapters.Envoy(state)
         self._watch = watch
+        self._choosing = threading.Lock()
         self.seen = Snapshot()
         self.stopping = False
 
@@ -109,22 +113,29 @@ class World:
         if seen.pid is not None:
             self._watch(seen.pid)
         concluded, found = replicas.converge(self.replicas, self.replicas, wanted, seen.endpoints, now)
-        if (leading := current or pending) and not self.stopping:
+        trouble = seen.rejected
+        if (leading := current or pending or self._newest()) and not self.stopping:
             # The old work first: its routes stand until the new generation serves.
             works = {want.unit.name: want.unit.work for want in reversed(wanted)}
-            gateway.converge(
-                GatewayWanted(port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints),
-                seen,
-                self.gateway,
-                self.gateway,
-                now,
-                __version__,
-            )
+            try:
+                gateway.converge(
+                    GatewayWanted(port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints),
+                    seen,
+                    self.gateway,
+                    self.gateway,
+                    now,
+                    __version__,
+                )
+            except LongspanError as error:
+                # Such as a port that somebody took while Envoy was dead: replicas and the judgement go on.
+                trouble = str(error)
             judgement = generations.settle(self.generations, self.ledger, found, seen, now)
             if judgement and judgement.verdict in ("serve", "fail"):
                 _log.info(
                     "generation %d: %s, %s", pending.number if pending else 0, judgement.verdict, judgement.reason
                 )
+        if trouble and trouble != self.seen.trouble:
+            _log.error("gateway: %s", trouble)
         routed = {endpoint.socket for endpoint in concluded.endpoints}
         moving = bool(pending or concluded.moves or routed != seen.endpoints or any(r.state != "ready" for r in found))
         self.seen = Snapshot(
@@ -134,7 +145,8 @@ class World:
             replicas=found,
             gateway=seen,
             leftover=seen.endpoints - routed,
-            moving=moving or not seen.listening,
+            trouble=trouble,
+            moving=moving or not (seen.listening or trouble),
         )
         return self.seen
 
@@ -148,9 +160,10 @@ class World:
         port = System.from_canonical(generation.accepted.system).gateway.port
         if port:
             return port
-        if (kept := self.ledger.fact("port")) is None:
-            kept = str(gateway_adapters.choose_port())
-            self.ledger.remember("port", kept)
+        with self._choosing:  # the first trip and the first question about the status ask at once
+            if (kept := self.ledger.fact("port")) is None:
+                kept = str(gateway_adapters.choose_port())
+                self.ledger.remember("port", kept)
         return int(kept)
 
     def give_up_stopped(self) -> None:
@@ -179,8 +192,13 @@ class World:
 
     def _claim(self, port: int) -> None:
         """Raises `Missing`, naming the holder, when the port is somebody else's."""
-        leading = self.ledger.current() or self.ledger.pending()
-        if self.seen.gateway.pid is not None and leading and self.port(leading) == port:
-            return
-        if port:
+        leading = self.ledger.current() or self.ledger.pending() or self._newest()
+        port = port or int(self.ledger.fact("port") or 0)
+        ours = self.seen.gateway.pid is not None and leading is not None and self.port(leading) == port
+        if port and not ours:
             gateway_adapters.refuse_taken(port)
+
+    def _newest(self) -> Generation | None:
+        """Whose port the gateway holds while nothing serves: its first generation has failed, and leaves."""
+        newest = self.ledger.generations(1)
+        return newest[0] if newest else None
