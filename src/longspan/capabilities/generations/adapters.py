@@ -13,7 +13,6 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -28,7 +27,7 @@ from longspan.spec.models import Model
 from longspan.spec.secrets import names as secret_names
 from longspan.spec.system import System
 from longspan.spec.units import ModelPin, Pins, Unit, describe_orders, units
-from longspan.system.environment import passed_on
+from longspan.system.children import in_memory, passed_on
 from longspan.system.records import Accepted
 from longspan.system.vault import Tree, Vault, digest_file, survey
 from longspan.wire.orders import Described
@@ -84,25 +83,26 @@ class Folder:
         """Signatures of all models and steps, read by a child that is bounded in time and memory."""
         paths = {name: str(path.resolve()) for name, path in models.items()}
         orders = describe_orders(loaded.system, code_path=str(self.file.parent.resolve()), model_paths=paths)
-        with tempfile.NamedTemporaryFile(prefix="longspan-describe-") as file:
-            file.write(msgspec.json.encode(orders))
-            file.flush()
-            try:
-                done = subprocess.run(
-                    [sys.executable, "-P", "-B", "-m", "longspan.serving", "describe", file.name],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    check=False,
-                    timeout=_DESCRIBE_SECONDS,
-                    cwd=self.file.parent,
-                    env=passed_on(self._environment, secret_names(loaded.system)),
-                )
-            except subprocess.TimeoutExpired as error:
-                raise Refused(
-                    f"importing the steps took longer than {_DESCRIBE_SECONDS} s",
-                    at=self.file.name,
-                    remedy="Do at import only what defines the steps; load and connect in a step's class",
-                ) from error
+        descriptor = in_memory(msgspec.json.encode(orders))
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-B", "-m", "longspan.serving", "describe", f"/proc/self/fd/{descriptor}"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=_DESCRIBE_SECONDS,
+                cwd=self.file.parent,
+                pass_fds=(descriptor,),
+                env=passed_on(self._environment, secret_names(loaded.system)),
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Refused(
+                f"importing the steps took longer than {_DESCRIBE_SECONDS} s",
+                at=self.file.name,
+                remedy="Do at import only what defines the steps; load and connect in a step's class",
+            ) from error
+        finally:
+            os.close(descriptor)
         if done.returncode != 0:
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
             raise Refused(

@@ -24,7 +24,7 @@ from longspan.base.errors import LongspanError, Unreachable
 from longspan.capabilities.replicas.adapters.logs import Logs
 from longspan.capabilities.replicas.decide import Drain, Forget, Kill, Move, Sight, Start, socket_of
 from longspan.client.connection import unix_get
-from longspan.system.environment import passed_on
+from longspan.system.children import in_memory, passed_on
 from longspan.system.ids import new_id
 from longspan.system.ledger import Ledger
 from longspan.system.locks import holder
@@ -147,7 +147,7 @@ class LocalReplicas:
             self._ledger.keep(replace(slot, died_at=slot.since, restarts=slot.restarts + 1, quick_deaths=3))
             return
         self._logs.note(slot.unit, slot.slot, f"replica {slot.replica} of generation {slot.generation} starts")
-        descriptor = _in_memory(msgspec.json.encode(secrets))
+        descriptor = in_memory(msgspec.json.encode(secrets))
         try:
             with self._logs.open(slot.unit, slot.slot) as log:
                 child = subprocess.Popen(
@@ -199,11 +199,3 @@ def _ended(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
     return f"signal {-code} ({signal.strsignal(-code) or 'unknown'})"
-
-
-def _in_memory(content: bytes) -> int:
-    """A descriptor to read `content` from, backed by no file on disk."""
-    descriptor = os.memfd_create("secrets", os.MFD_CLOEXEC)
-    os.write(descriptor, content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
