@@ -11,6 +11,7 @@ from collections import deque
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
+from longspan.serving.admission import SECOND
 from longspan.serving.exchange import Exchange
 from longspan.wire import http1
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 MOST_PIPELINED = 64
 """Requests of one connection that may be under way before it is read no further."""
+
+
+UNREAD = 30 * SECOND
+"""A client that has read nothing of a waiting answer for this long is cut off."""
+LINGER = 2 * SECOND
+"""After an early refusal, how long the rest of the request is read and thrown away: closing at once would tear the
+answer from the client's hands."""
 
 
 class Answering(asyncio.Protocol):
@@ -165,7 +173,7 @@ class Answering(asyncio.Protocol):
         """After the last answer. `torn`: the client may be in the middle of sending.
 
         It then gets the end of the stream now and may read its answer; what it still sends is thrown away until it
-        closes, or `protocol.LINGER` is over.
+        closes, or `LINGER` is over.
         """
         self.closing, self.since = True, monotonic_ns()
         if torn:
@@ -174,6 +182,19 @@ class Answering(asyncio.Protocol):
             self.worker.wake()
         else:
             self.transport.close()
+
+    def sweep(self, now: int) -> bool:
+        """End what takes too long. True when there is still something to watch."""
+        if self.paused:
+            unread = self.transport.get_write_buffer_size()
+            if unread != self.unread:
+                self.unread, self.since = unread, now
+            elif now - self.since > UNREAD:
+                self.transport.abort()
+            return True
+        if self.closing and not self.owed and now - self.since > LINGER:
+            self.transport.abort()
+        return self.closing
 
     def hang_up(self) -> None:
         """Close an idle connection."""

@@ -1,10 +1,10 @@
 """The reading half of a connection: bytes to exchanges, exchanges to whoever answers their path.
 
-Thin, since every request goes through it: httptools parses, a dictionary finds who answers. Everything is bounded:
-heads, bodies, requests in a pipeline, unread answers, time. What breaks the framing is answered once and the
-connection closed, for nobody knows where its next request begins.
+Thin, since every request goes through it: httptools parses, a dictionary finds who answers. Heads, bodies, requests in
+a pipeline and time are bounded. What breaks the framing is answered once and the connection closed, for nobody knows
+where its next request begins. The writing half is in `answers`.
 
-Sources: RFC 9112 (framing), RFC 9110 (100-continue, 405, 413, 417, 431, 501). The writing half is in `answers`.
+Sources: RFC 9112 (framing), RFC 9110 (semantics: 100-continue, 413, 415, 417, 501), RFC 6585 (431).
 """
 
 from __future__ import annotations
@@ -32,20 +32,16 @@ MOST_URL_BYTES = 8 << 10
 MOST_FIELDS = 128
 MOST_HEAD_BYTES = 64 << 10
 """Of names and values, each header counting 4 more for what stands between them."""
+_HEAD_TOO_LARGE = RequestError(
+    431, f"the request's head is larger than {MOST_HEAD_BYTES} bytes or {MOST_FIELDS} headers"
+)
 FEW_DIGITS = 4
 """A body whose length has no more is received before anybody asks whether it is too large."""
 PARTS_JOINED = 1024
 """Parts of a body that are joined into one: a body that comes byte by byte costs no more than its size."""
 
-BODY_IDLE = 30 * SECOND
-"""A request that is being received may pause for this long,"""
-BODY_WHOLE = 300 * SECOND
-"""and take this long in all: 408."""
-UNREAD = 30 * SECOND
-"""A client that has read nothing of a waiting answer for this long is cut off."""
-LINGER = 2 * SECOND
-"""After an early refusal, how long the rest of the request is read and thrown away: closing at once would tear the
-answer from the client's hands."""
+BODY_IDLE, BODY_WHOLE = 30 * SECOND, 300 * SECOND
+"""How long a request that is being received may pause, and take in all: else 408."""
 
 
 class Refused(Exception):
@@ -70,8 +66,8 @@ class Connection(Answering):
         self._url = b""
         self._fields: dict[bytes, bytes] = {}
         self.on_header = self._fields.setdefault
-        """The parser's callback: the only one that is called many times for a request, so it stays in C. (Of a header
-        that comes twice the last counts; those that frame a message the parser has checked itself.)"""
+        """The parser's callback: called for every header, so it stays in C. Of one that comes twice the first counts;
+        those that frame a message the parser checks itself."""
         self._current: Exchange | None = None
         """The request whose body is being received."""
         self._body = b""
@@ -140,12 +136,8 @@ class Connection(Answering):
             route = self.worker.routes.find(url, parser.get_method())
         exchange = self._current = Exchange(self, route, fields, parser.should_keep_alive())
         self._url = b""
-        if (
-            b"connection" in fields
-            or b"transfer-encoding" in fields
-            or b"expect" in fields
-            or b"content-encoding" in fields
-        ):
+        odd = b"connection" in fields or b"transfer-encoding" in fields
+        if odd or b"expect" in fields or b"content-encoding" in fields:
             self._unusual(exchange)
         self._limit = route.free_bytes
         if len(fields.get(b"content-length", b"")) > FEW_DIGITS:
@@ -240,7 +232,7 @@ class Connection(Answering):
             # The parser keeps an unfinished header to itself, and trailers are no body: this is what bounds them.
             self._raw += size
             if self._raw > MOST_HEAD_BYTES:
-                self._refuse(_head_too_large())
+                self._refuse(_HEAD_TOO_LARGE)
                 return
         if self._current is None:
             self._large = True
@@ -249,7 +241,7 @@ class Connection(Answering):
     def _measure(self, fields: dict[bytes, bytes]) -> None:
         size = sum(len(name) + len(value) + 4 for name, value in fields.items())
         if size > MOST_HEAD_BYTES or len(fields) > MOST_FIELDS:
-            raise Refused(_head_too_large())
+            raise Refused(_HEAD_TOO_LARGE)
 
     def _add(self, part: bytes) -> None:
         """A further part of a body. Of very small ones many become one, so that they do not outweigh what they hold."""
@@ -299,24 +291,10 @@ class Connection(Answering):
         return bool(self.owed) or (self.receiving and not self.closing)
 
     def sweep(self, now: int) -> bool:
-        """End what takes too long. True when there is still something to watch."""
-        if self.paused:
-            unread = self.transport.get_write_buffer_size()
-            if unread != self.unread:
-                self.unread, self.since = unread, now
-            elif now - self.since > UNREAD:
-                self.transport.abort()
-            return True
-        if self.closing:
-            if not self.owed and now - self.since > LINGER:
-                self.transport.abort()
+        if super().sweep(now):
             return True
         if self._began:
             if now - self.since > BODY_IDLE or now - self._began > BODY_WHOLE:
                 self._refuse(RequestError(408, "the request did not come to its end"))
             return True
         return False
-
-
-def _head_too_large() -> RequestError:
-    return RequestError(431, f"the request's head is larger than {MOST_HEAD_BYTES} bytes")

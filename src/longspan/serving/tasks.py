@@ -18,7 +18,8 @@ from longspan.base.errors import RequestError
 from longspan.serving import graph
 from longspan.serving.admission import full
 from longspan.serving.exchange import Exchange
-from longspan.serving.runner import Job, Workshop
+from longspan.serving.runner import Workshop
+from longspan.serving.thread import Job
 
 
 class StreamOut(Protocol):

@@ -19,8 +19,9 @@ from longspan.serving.endpoint import Endpoint
 from longspan.serving.pages import Pages
 from longspan.serving.protocol import Connection
 from longspan.serving.routes import Routes
-from longspan.serving.runner import ChainThread, Workshop
+from longspan.serving.runner import Workshop
 from longspan.serving.slot import Listening
+from longspan.serving.thread import ChainThread
 
 QUARTER_SECONDS = 0.25
 QUARTERS_IDLE = 4

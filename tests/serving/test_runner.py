@@ -1,0 +1,187 @@
+"""Loop or thread: real chains on a real loop, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import uvloop
+
+from longspan.base.errors import RequestError
+from longspan.base.signatures import Signature, TensorType
+from longspan.serving.exchange import Exchange
+from longspan.serving.graph import Step
+from longspan.serving.pace import SLOW, WINDOW, Pace
+from longspan.serving.runner import Groups, Limits, Workshop
+from longspan.serving.runtimes import Runnable
+from longspan.serving.thread import ChainThread
+
+ROWS = TensorType("FP32", ("batch", 2))
+WITHIN = 20.0
+
+
+class Chain:
+    """A lane with one step, and what has come out of it."""
+
+    def __init__(self, pace: Pace | None, rows: int = 8, queue: int = 1000) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.pause = 0.0
+        self.threads: list[str] = []
+        self.sizes: list[int] = []
+        self.begun = asyncio.Event()
+        """The step has been entered in the thread."""
+        self.done: asyncio.Queue[Exchange] = asyncio.Queue()
+        self.chain_thread = ChainThread(self.loop)
+        runnable = Runnable("double", "sync", Signature({"x": ROWS}, {"y": ROWS}), self._double)
+        step = Step("double", runnable, {"x": "x"}, ["y"], first=True, own=False, repeatable=True)
+        workshop = Workshop(self.loop, self.chain_thread, lambda: None)
+        limits = Limits([rows], [rows], rows, rows)
+        self.lane = Groups("double", [step], limits, pace, workshop, queue=queue, finish=self.done.put_nowait)
+
+    def _double(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        self.threads.append(threading.current_thread().name)
+        self.sizes.append(len(inputs["x"]))
+        self.loop.call_soon_threadsafe(self.begun.set)
+        if self.pause:
+            # Busy, so that no other process may be blamed for it: only time in which this one runs counts as slow.
+            end = time.monotonic() + self.pause
+            while time.monotonic() < end:
+                pass
+        return {"y": inputs["x"] * 2}
+
+    def put(self, number: int, rows: int = 1, width: int = 2) -> Exchange:
+        exchange = Exchange(cast("Any", None), cast("Any", None), {}, keep=True)
+        exchange.values = {"x": np.full((rows, width), number, np.float32)}
+        exchange.rows, exchange.alike, exchange.started = rows, (width,), number
+        self.lane.take(exchange)
+        return exchange
+
+    async def get(self) -> Exchange:
+        return await asyncio.wait_for(self.done.get(), WITHIN)
+
+
+def on_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    loop = uvloop.new_event_loop()
+    try:
+        loop.run_until_complete(test())
+    finally:
+        loop.close()
+
+
+def test_what_comes_in_during_one_turn_of_the_loop_is_one_run() -> None:
+    async def run() -> None:
+        chain = Chain(Pace(inline=True))
+        for number in range(5):
+            chain.put(number)
+        assert chain.sizes == [], "nothing runs before the turn is over"
+        answers = [await chain.get() for _ in range(5)]
+        assert chain.sizes == [5]
+        assert chain.threads == [threading.current_thread().name]
+        assert [answer.values["double.y"][0, 0] for answer in answers] == [0, 2, 4, 6, 8]
+
+    on_loop(run)
+
+
+def test_only_what_is_alike_shares_a_run_and_no_more_rows_than_the_limit() -> None:
+    async def run() -> None:
+        chain = Chain(Pace(inline=True), rows=4)
+        for number, (rows, width) in enumerate([(1, 2), (2, 3), (3, 2), (2, 2), (9, 3)]):
+            chain.put(number, rows, width)
+        for _ in range(5):
+            answer = await chain.get()
+            assert (answer.values["double.y"] == 2 * answer.started).all()
+        assert chain.sizes == [4, 2, 2, 9]
+
+    on_loop(run)
+
+
+def test_idle_never_waits_and_busy_takes_what_has_queued() -> None:
+    async def run() -> None:
+        chain = Chain(None)
+        chain.pause = 0.05
+        chain.put(0)
+        await asyncio.wait_for(chain.begun.wait(), WITHIN)
+        for number in range(1, 6):
+            chain.put(number)
+        assert chain.lane.load() == (5, 6)
+        for number in range(6):
+            answer = await chain.get()
+            assert answer.values["double.y"][0, 0] == 2 * number
+        assert chain.sizes == [1, 5]
+        assert set(chain.threads) == {"longspan-chain"}
+        assert chain.lane.load() == (0, 0)
+        assert chain.chain_thread.close(WITHIN)
+
+    on_loop(run)
+
+
+def test_a_chain_that_becomes_slow_goes_to_the_thread_and_comes_back_when_it_is_quick() -> None:
+    async def run() -> None:
+        chain = Chain(Pace(inline=True))
+        here = threading.current_thread().name
+        chain.pause = 5 * SLOW / 1e9
+        for number in range(200):
+            chain.put(number)
+            assert (await chain.get()).values["double.y"][0, 0] == 2 * number
+            if "longspan-chain" in chain.threads:
+                break
+        assert chain.threads[-1] == "longspan-chain"
+        assert set(chain.threads[:-1]) == {here}
+        chain.pause = 0.0
+        for number in range(20 * WINDOW):
+            chain.put(number)
+            assert (await chain.get()).values["double.y"][0, 0] == 2 * number
+            if chain.threads[-1] == here:
+                break
+        assert chain.threads[-1] == here
+        assert chain.chain_thread.close(WITHIN)
+
+    on_loop(run)
+
+
+def test_what_was_dropped_is_not_run() -> None:
+    async def run() -> None:
+        chain = Chain(None)
+        chain.pause = 0.05
+        chain.put(0)
+        await asyncio.wait_for(chain.begun.wait(), WITHIN)
+        gone, kept = chain.put(1), chain.put(2)
+        chain.lane.drop(gone)
+        assert (await chain.get()).started == 0
+        assert await chain.get() is kept
+        assert chain.sizes == [1, 1]
+        assert chain.chain_thread.close(WITHIN)
+
+    on_loop(run)
+
+
+def test_a_full_queue_takes_no_more() -> None:
+    async def run() -> None:
+        chain = Chain(None, queue=2)
+        chain.put(0)
+        chain.put(1)
+        with pytest.raises(RequestError, match="2 requests wait") as refused:
+            chain.put(2)
+        assert refused.value.status == 503
+        assert [(await chain.get()).started for _ in range(2)] == [0, 1]
+        assert chain.chain_thread.close(WITHIN)
+
+    on_loop(run)
+
+
+def test_those_that_took_too_long_are_named_once() -> None:
+    async def run() -> None:
+        chain = Chain(None)
+        old, young = chain.put(1), chain.put(100)
+        assert chain.lane.late(before=50) == [old]
+        old.done = True
+        assert chain.lane.late(before=50) == []
+        assert await chain.get() is young
+        assert chain.chain_thread.close(WITHIN)
+
+    on_loop(run)
