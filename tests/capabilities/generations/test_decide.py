@@ -54,6 +54,14 @@ def test_it_serves_after_it_has_stayed_ready_for_settle() -> None:
     assert verdict(pending, [replica()], gateway(0), NOW + 10 * SECOND)[0] == "serve"
 
 
+def test_what_is_carried_over_and_dies_while_the_new_work_settles_keeps_nothing_waiting() -> None:
+    both = [unit("new"), unit("old", name="other")]
+    settling = generation(2, ready_at=NOW)
+    at = NOW + 10 * SECOND
+    assert judge(settling, both, frozenset({"old"}), [replica()], gateway(0), at).verdict == "serve"
+    assert judge(generation(2), both, frozenset({"old"}), [replica()], gateway(0), NOW).verdict == "wait"
+
+
 def test_one_that_is_not_ready_within_its_time_has_failed() -> None:
     kind, reason = verdict(generation(2), [replica("starting")], gateway(), NOW + 61 * SECOND)
     assert (kind, reason) == ("fail", "not ready within 60 s: 0 of 1 replicas of hello are ready and routed")
@@ -79,15 +87,8 @@ def test_a_configuration_that_the_gateway_refuses_fails_it() -> None:
 
 
 def test_the_death_of_a_carried_over_replica_is_an_ordinary_restart() -> None:
-    judgement = judge(
-        generation(2, ready_at=NOW),
-        [unit("old")],
-        frozenset({"old"}),
-        [replica("dead", "old", restarts=1)],
-        gateway(),
-        NOW,
-    )
-    assert judgement.verdict == "wait"
+    died = [replica("dead", "old", restarts=1)]
+    assert judge(generation(2), [unit("old")], frozenset({"old"}), died, gateway(), NOW).verdict == "wait"
 
 
 def test_a_generation_that_replaces_no_process_need_not_settle() -> None:
