@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_a_file_that_changes_under_the_copy_is_noticed_and_leaves_nothing(folder
     with pytest.raises(LongspanError, match=r"steps\.py changed while it was being read"):
         vault.keep_code(folder, tree)
     assert not vault.code(tree.digest()).exists()
+
+
+def test_the_same_code_brought_by_several_at_once_is_kept_once(folder: Path, tmp_path: Path) -> None:
+    for number in range(50):
+        (folder / f"{number}.txt").write_text(str(number))
+    tree, vault = survey(folder, leave_out=set(), limit_bytes=LIMIT), Vault(tmp_path / "vault")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: vault.keep_code(folder, tree), range(4)))
+    assert survey(vault.code(tree.digest()), leave_out=set(), limit_bytes=LIMIT).files == tree.files
+    assert list((tmp_path / "vault" / "new").iterdir()) == []
 
 
 def test_models_are_kept_by_digest(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from longspan.base.errors import Refused
-from longspan.system.records import Accepted, Generation, Slot, must_be_current
+from longspan.system.records import Accepted, Generation, Slot, must_be_alone, must_be_current
 
 _META = sa.MetaData()
 _GENERATIONS = sa.Table(
@@ -90,11 +89,7 @@ class Ledger:
                 state: connection.scalar(sa.select(_GENERATIONS.c.number).where(_GENERATIONS.c.state == state))
                 for state in ("pending", "serving")
             }
-            if rows["pending"] is not None:
-                raise Refused(
-                    f"generation {rows['pending']} is still on its way",
-                    remedy="Wait until it serves or has failed (longspan status), then apply again",
-                )
+            must_be_alone(rows["pending"])
             must_be_current(rows["serving"], on)
             last = connection.scalar(sa.select(sa.func.max(_GENERATIONS.c.number))) or 0
             generation = Generation(
@@ -158,11 +153,13 @@ class Ledger:
             ]
 
     def _content(self, number: int, stored: bytes) -> Accepted:
-        # Immutable, and asked for on every trip: decoded once while it is one of the newest.
-        if number not in self._accepted:
-            self._accepted = {n: kept for n, kept in self._accepted.items() if n > number - _AT_HAND}
-            self._accepted[number] = msgspec.json.decode(stored, type=Accepted)
-        return self._accepted[number]
+        # Immutable, and asked for on every trip: decoded once while it is one of the newest. The API's threads ask
+        # too, so the mapping is replaced and never changed; one that is lost is decoded again.
+        known = self._accepted
+        if (found := known.get(number)) is None:
+            found = msgspec.json.decode(stored, type=Accepted)
+            self._accepted = {n: kept for n, kept in known.items() if n > number - _AT_HAND} | {number: found}
+        return found
 
     # Slots
 

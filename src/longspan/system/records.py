@@ -54,6 +54,15 @@ def must_be_current(current: int | None, on: int | None) -> None:
         )
 
 
+def must_be_alone(pending: int | None) -> None:
+    """Raises `Refused` while a generation is on its way: what comes after it would be planned on sand."""
+    if pending is not None:
+        raise Refused(
+            f"generation {pending} is still on its way",
+            remedy="Wait until it serves or has failed (longspan status), then apply again",
+        )
+
+
 class Change(msgspec.Struct, frozen=True):
     """One line of a plan. `kind`: ``+`` new, ``-`` gone, ``~`` changed."""
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
@@ -77,6 +78,7 @@ class Vault:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._copying = threading.Lock()
         for part in ("code", "models", "new"):
             (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in (folder / "new").iterdir():
@@ -94,26 +96,29 @@ class Vault:
     def keep_code(self, folder: Path, tree: Tree) -> None:
         """Copy the surveyed tree. Raises `LongspanError` when a file changed since the survey."""
         target = self.code(tree.digest())
-        if target.exists():
-            return
-        new = self._folder / "new" / target.name
-        shutil.rmtree(new, ignore_errors=True)
-        for path, digest in tree.files.items():
-            _copy(folder / path, new / path, digest)
-        new.mkdir(exist_ok=True)
-        _sync_folder(new)
-        new.rename(target)
-        _sync_folder(target.parent)
+        with self._copying:  # two applies at once may bring the same
+            if target.exists():
+                return
+            new = self._folder / "new" / target.name
+            shutil.rmtree(new, ignore_errors=True)
+            for path, digest in tree.files.items():
+                _copy(folder / path, new / path, digest)
+            new.mkdir(exist_ok=True)
+            for inside, _, _ in os.walk(new):
+                _sync_folder(Path(inside))
+            new.rename(target)
+            _sync_folder(target.parent)
 
     def keep_model(self, source: Path, digest: str) -> None:
         """Copy the file of a model. Raises `LongspanError` when it is not of that digest any more."""
         target = self.model(digest)
-        if target.exists():
-            return
-        new = self._folder / "new" / digest
-        _copy(source, new, digest)
-        new.rename(target)
-        _sync_folder(target.parent)
+        with self._copying:
+            if target.exists():
+                return
+            new = self._folder / "new" / digest
+            _copy(source, new, digest)
+            new.rename(target)
+            _sync_folder(target.parent)
 
 
 def _copy(source: Path, target: Path, digest: str) -> None:

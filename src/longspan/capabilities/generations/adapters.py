@@ -13,7 +13,6 @@ import os
 import secrets
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -35,6 +34,7 @@ from longspan.wire.orders import Described
 _DESCRIBE_SECONDS = 60
 _FILE_LIMIT_BYTES = 1 << 20
 _KEY_BYTES = 32
+_AT_HAND = 8
 
 
 class Folder:
@@ -137,7 +137,7 @@ class Generations:
         """`claim_port` raises when the gateway could not listen there."""
         self._folder, self._vault, self._key, self._environment = folder, vault, key, environment
         self.last_log, self._claim_port = last_log, claim_port
-        self._units: deque[tuple[Accepted, tuple[Unit, ...]]] = deque(maxlen=8)
+        self._units: tuple[tuple[Accepted, tuple[Unit, ...]], ...] = ()
 
     def prepare(self) -> Prepared:
         """Read, prove and pin the file; `keep` copies into the vault."""
@@ -176,7 +176,8 @@ class Generations:
             if known is accepted:
                 return found
         found = units(System.from_canonical(accepted.system), accepted.described, accepted.pins)
-        self._units.appendleft((accepted, found))
+        # Replaced, never changed: the API's threads ask as well.
+        self._units = ((accepted, found), *self._units[: _AT_HAND - 1])
         return found
 
     def _secrets(self, system: System) -> dict[str, str]:

@@ -14,7 +14,7 @@ import msgspec
 from longspan.capabilities.generations.decide import Judgement, judge, rollback_target
 from longspan.spec.units import Unit
 from longspan.system.diff import diff
-from longspan.system.records import Accepted, Change, GatewaySeen, Generation, Replica, must_be_current
+from longspan.system.records import Accepted, Change, GatewaySeen, Generation, Replica, must_be_alone, must_be_current
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -75,8 +75,10 @@ def apply(see: See, ledger: Ledger, *, author: str, on: int | None, now: int) ->
 
     Raises `Refused` when `on` is not the current generation, or another one is on its way.
     """
-    # The ledger asks again as it writes; asked first, a refusal reads and copies nothing.
-    current = ledger.current()
+    # The ledger asks again as it writes; asked first, a refusal reads and copies nothing, and "nothing would change"
+    # is never said while something is about to.
+    pending, current = ledger.pending(), ledger.current()
+    must_be_alone(pending.number if pending else None)
     must_be_current(current.number if current else None, on)
     prepared = see.prepare()
     current = ledger.current()  # reading the file takes a while; one may have come to serve meanwhile
@@ -92,7 +94,8 @@ def rollback(see: See, ledger: Ledger, *, author: str, to: int | None, now: int)
 
     Raises `Refused` when there is nothing to go back to.
     """
-    current = ledger.current()
+    pending, current = ledger.pending(), ledger.current()
+    must_be_alone(pending.number if pending else None)
     accepted = see.again(rollback_target(ledger.generations(), current, to).accepted)
     planned = _planned(see, current, accepted)
     if not planned.changes:
