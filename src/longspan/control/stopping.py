@@ -5,12 +5,11 @@ Each trip does what is safe now; `now` kills instead of waiting.
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable
 
 from longspan.capabilities.gateway import run as gateway
+from longspan.capabilities.replicas.decide import Kill
 from longspan.control.world import World
 
 _DRAIN_NANOSECONDS = 30_000_000_000
@@ -43,8 +42,7 @@ class Stopping:
         seen = world.trip()
         if self._now:
             for replica in seen.replicas:
-                if replica.pid is not None:
-                    os.kill(replica.pid, signal.SIGKILL)
+                world.replicas.act(Kill(replica, "told to stop at once"))
         if gone and not seen.replicas:
             world.clear()
             self.done = True

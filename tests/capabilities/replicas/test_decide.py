@@ -130,6 +130,13 @@ def test_a_dead_replica_restarts_in_its_slot_at_once_and_keeps_its_place_at_the_
     assert concluded.endpoints == endpoints(0, 1)
 
 
+def test_one_that_somebody_else_told_to_drain_is_sent_requests_only_where_nobody_else_answers() -> None:
+    alone = trip([want(replicas=1)], [replica(0, "draining")], routed(0), NOW)
+    assert (alone.moves, alone.endpoints) == ((), endpoints(0))
+    beside = trip([want()], [replica(0, "draining"), replica(1)], routed(0, 1), NOW)
+    assert (beside.moves, beside.endpoints) == ((), endpoints(1))
+
+
 def test_a_crash_loop_waits_for_its_back_off_and_is_sent_nothing() -> None:
     looping = replica(0, "crash-loop", died_at=NOW - SECOND // 2, quick_deaths=3)
     assert trip([want(replicas=1)], [looping], routed(0), NOW) == trip([want(replicas=1)], [looping], frozenset(), NOW)

@@ -15,7 +15,7 @@ from longspan.system.records import GatewaySeen, GatewayWanted
 class See(Protocol):
     def see(self) -> GatewaySeen: ...
     def past(self) -> Past: ...
-    def in_flight(self) -> int: ...
+    def in_flight(self) -> int | None: ...
 
 
 class Do(Protocol):
@@ -54,6 +54,6 @@ def wind_down(see: See, do: Do, now: int, until: int) -> bool:
         do.end(kill=True)
     else:
         do.drain()
-        if not see.in_flight():
+        if see.in_flight() == 0:  # silence is no answer: it may be busy with somebody's request
             do.end(kill=False)
     return False

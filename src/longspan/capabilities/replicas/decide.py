@@ -140,10 +140,11 @@ def trip(wanted: Sequence[Wanted], seen: Sequence[Replica], routed: frozenset[st
             # Those that serve first, so that a smaller count takes away what is of least use.
             key=lambda r: (r.state != "ready", r.slot.slot),
         )[: want.unit.replicas]
+        alone = not any(replica.state == "ready" for replica in mine)
         for replica in mine:
             kept.add((replica.unit, replica.slot.slot))
             moves += _keep_alive(replica, want, now)
-            if _may_be_sent_to(replica, routed):
+            if _may_be_sent_to(replica, routed, alone):
                 endpoints.append(_endpoint(replica))
         free = _free(taken.setdefault(want.unit.name, set()))
         for _ in range(want.unit.replicas - len(mine)):
@@ -171,11 +172,13 @@ def _keep_alive(replica: Replica, want: Wanted, now: int) -> Iterable[Move]:
             yield Kill(replica, f"not ready within {limit:g} s")
 
 
-def _may_be_sent_to(replica: Replica, routed: frozenset[str]) -> bool:
+def _may_be_sent_to(replica: Replica, routed: frozenset[str], alone: bool) -> bool:
     if replica.state == "ready":
         return True
     # A replica that comes back comes back at the same address: meanwhile Envoy retries there or elsewhere.
-    return replica.state in ("starting", "dead") and socket_of(replica.unit, replica.slot.slot) in routed
+    # One that somebody else told to drain answers until it goes; without another it is better than nobody.
+    back = replica.state in ("starting", "dead") or (replica.state == "draining" and alone)
+    return back and socket_of(replica.unit, replica.slot.slot) in routed
 
 
 def _retire(replica: Replica, routed: frozenset[str], now: int) -> Iterable[Move]:

@@ -87,12 +87,12 @@ class Envoy:
         """How it fared under this control."""
         return self._past
 
-    def in_flight(self) -> int:
-        """Requests of callers that are being answered; 0 when Envoy does not say."""
+    def in_flight(self) -> int | None:
+        """Requests of callers that are being answered; None when Envoy does not say."""
         try:
             return int(self._admin.stats(f"^{_IN_FLIGHT}$").get(_IN_FLIGHT, 0))
         except Unreachable:
-            return 0
+            return None
 
     def figures(self, pattern: str) -> str:
         """Envoy's statistics in whose name `pattern` is found, in Prometheus' form; empty when it does not answer."""

@@ -124,8 +124,10 @@ class LocalReplicas:
             case Start(slot, wanted):
                 self._start(slot, wanted.unit.work)
             case Drain(replica):
+                if replica.state != "draining":  # a second SIGTERM would cut off what it still answers
+                    self._signal(replica, signal.SIGTERM)
+                # Written down after it: a control that dies between the two finds it draining, and ours to forget.
                 self._ledger.keep(replace(replica.slot, stopping_at=time.time_ns()))
-                self._signal(replica, signal.SIGTERM)
             case Kill(replica, reason):
                 self._logs.note(replica.unit, replica.slot.slot, f"killed: {reason}")
                 self._signal(replica, signal.SIGKILL)
@@ -189,7 +191,8 @@ class LocalReplicas:
         # The lock is asked again, so that a pid that has gone to somebody else is never signalled.
         pid = holder(self._path(replica.slot, "lock"))
         if pid is not None and pid == replica.pid:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _path(self, slot: Slot, suffix: str) -> Path:
         return self._state / "run" / slot.unit / f"{slot.slot}.{suffix}"
