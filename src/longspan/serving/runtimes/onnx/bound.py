@@ -43,7 +43,12 @@ def bind(session: onnxruntime.InferenceSession, signature: Signature, options: A
     for name, memory in outputs.items():
         if memory is not None:
             binding.bind_output(name, "cpu", 0, memory.dtype.type, list(memory.shape), memory.ctypes.data)
-    run, free = session.run_with_iobinding, Lock()
+    # Below the public call, which asks at each run whether a GPU's graph is being captured: 33 us here.
+    run, bound, free = (
+        getattr(session, "_sess", session).run_with_iobinding,
+        getattr(binding, "_iobinding", binding),
+        Lock(),
+    )
 
     def one_row(row: dict[str, Tensor]) -> dict[str, Tensor] | None:
         if not free.acquire(blocking=False):
@@ -54,7 +59,7 @@ def bind(session: onnxruntime.InferenceSession, signature: Signature, options: A
                 if value.shape != shape:
                     return None
                 array[...] = value
-            run(binding, options)
+            run(bound, options)
             return {name: copy() for name, copy in made}
         finally:
             free.release()
