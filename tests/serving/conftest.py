@@ -54,6 +54,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
                 step("first", "same"),
                 step("later", "later", sources={"content": "first.result"}, call="async"),
             ),
+            service(
+                "both",
+                step("first", "same"),
+                step("last", "words", gives={"result": JSON}, sources={"content": "first.result"}),
+                outputs={"given": "first.result", "found": "last.result"},
+                answers={"application/json": "found", "text/plain": "given"},
+            ),
             service("count", step("count", "count", gives={"result": JSON}, call="stream"), answers=counted),
         ),
     )

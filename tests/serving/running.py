@@ -70,15 +70,16 @@ def service(
     *steps: StepWork,
     answers: dict[str, str] | None = None,
     accepts: dict[str, str] | None = None,
+    outputs: dict[str, str] | None = None,
     limits: Limits = Limits(),
 ) -> ServiceWork:
-    """A chain whose inputs are those of its first step and whose outputs are those of its last."""
+    """A chain whose inputs are those of its first step and whose outputs, by default, are those of its last."""
     last = steps[-1]
     return ServiceWork(
         name=name,
         version="1",
         inputs=steps[0].signature.inputs,
-        outputs={output: f"{last.name}.{output}" for output in last.signature.outputs},
+        outputs=outputs or {output: f"{last.name}.{output}" for output in last.signature.outputs},
         steps=steps,
         accepts={"*/*": "content"} if accepts is None else accepts,
         answers={"application/octet-stream": "result"} if answers is None else answers,

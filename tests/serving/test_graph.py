@@ -25,6 +25,7 @@ class Case:
 
     def __init__(self, x: Any, number: int = 0) -> None:
         self.values = {"x": x}
+        self.outputs: dict[str, Any] = {}
         self.error: BaseException | None = None
         self.failed_at = ""
         self.rows = len(x)
@@ -40,7 +41,12 @@ def step(
 ) -> graph.Step:
     sources = inputs or {"x": "x"}
     signature = Signature(dict.fromkeys(sources, tensor), {"y": tensor})
-    settings: dict[str, Any] = {"first": "." not in "".join(sources.values()), "own": False, "repeatable": True}
+    settings: dict[str, Any] = {
+        "first": "." not in "".join(sources.values()),
+        "own": False,
+        "repeatable": True,
+        "final": False,
+    }
     made = graph.Step(name, Runnable(name, "sync", signature, function), sources, ["y"], **(settings | more))
     made.rows_limit = 64
     return made
@@ -81,6 +87,14 @@ def test_whoever_shares_a_run_gets_his_own_rows(shapes: list[tuple[int, int]], l
     assert one.batches == len(seen)
     assert one.nanoseconds > 0
     assert all(rows <= limit for rows in seen) or max(case.rows for case in cases) > limit
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_a_final_step_gives_is_the_answer(count: int) -> None:
+    cases = [Case(np.full((2, 2), number, np.float32), number) for number in range(count)]
+    run([step(double), step(double, "two", {"x": "one.y"}, final=True)], cases)
+    for number, case in enumerate(cases):
+        assert case.outputs["y"].tolist() == np.full((2, 2), 4 * number).tolist()
 
 
 def test_a_step_without_batch_runs_once_for_each_request() -> None:

@@ -25,6 +25,14 @@ def test_what_is_json_is_answered_as_it_is(shared: Running) -> None:
     assert answer.json == {"words": ["two", "words"], "thread": "longspan-chain"}
 
 
+def test_an_answer_may_come_from_any_step(shared: Running) -> None:
+    assert shared.content("both", b"a b").json["words"] == ["a", "b"]
+    assert shared.content("both", b"a b", Accept="text/plain").body == b"a b"
+    inputs = [{"name": "content", "shape": [1], "datatype": "BYTES", "data": ["a b"]}]
+    answer = shared.infer("both", inputs, outputs=[{"name": "given"}])
+    assert [(output["name"], output["data"]) for output in answer.json["outputs"]] == [("given", ["a b"])]
+
+
 def test_a_type_that_is_not_accepted_or_answered_is_refused(shared: Running) -> None:
     answer = shared.content("same", b"x", Content_Type="application/json")
     assert answer.status == 415

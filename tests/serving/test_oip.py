@@ -93,7 +93,7 @@ def test_the_replica_says_who_it_is(shared: Running) -> None:
 def test_only_exact_paths_are_known(shared: Running, path: str) -> None:
     answer = shared.request("POST", path, b"{}")
     assert answer.status == 404
-    assert "count, double, fail, later, same, tiny, words" in answer.json["error"]
+    assert "both, count, double, fail, later, same, tiny, words" in answer.json["error"]
 
 
 def test_a_query_or_an_absolute_path_changes_nothing(shared: Running) -> None:

@@ -38,7 +38,7 @@ class Chain:
         self.done: asyncio.Queue[Exchange] = asyncio.Queue()
         self.chain_thread = ChainThread(self.loop)
         runnable = Runnable("double", "sync", Signature({"x": ROWS}, {"y": ROWS}), self._double)
-        step = Step("double", runnable, {"x": "x"}, ["y"], first=True, own=False, repeatable=True)
+        step = Step("double", runnable, {"x": "x"}, ["y"], first=True, final=False, own=False, repeatable=True)
         workshop = Workshop(self.loop, self.chain_thread, lambda: None)
         limits = Limits([rows], [rows], rows, rows)
         self.lane = Groups("double", [step], limits, pace, workshop, queue=queue, finish=self.done.put_nowait)

@@ -79,8 +79,10 @@ def _service(service: ServiceWork, loaded: Loaded, workshop: Workshop) -> Endpoi
     name = service.name
     signatures = {step.name: step.signature for step in service.steps}
     wanted = {source for step in service.steps for source in step.inputs.values()} | set(service.outputs.values())
+    last = service.steps[-1]
+    final = all(source == f"{last.name}.{output}" for output, source in service.outputs.items())
     steps = []
-    for index, step in enumerate(service.steps):
+    for step in service.steps:
         runnable = loaded.steps[name, step.name] if step.run else loaded.models[step.model]
         used = [output for output in step.signature.outputs if f"{step.name}.{output}" in wanted]
         steps.append(
@@ -89,7 +91,8 @@ def _service(service: ServiceWork, loaded: Loaded, workshop: Workshop) -> Endpoi
                 runnable,
                 step.inputs,
                 used,
-                first=index == 0,
+                first=step is service.steps[0],
+                final=final and step is last,
                 own=bool(step.run),
                 repeatable=step.repeatable,
             )
@@ -101,6 +104,7 @@ def _service(service: ServiceWork, loaded: Loaded, workshop: Workshop) -> Endpoi
         outputs={output: (source, _typed(signatures, source)) for output, source in service.outputs.items()},
         negotiator=Negotiator(service.accepts, service.answers) if service.accepts and service.answers else None,
         streams=any(step.call == "stream" for step in steps),
+        final=final,
         limits=service.limits,
     )
     measured = [None if step.run else loaded.measured[step.model] for step in service.steps]
@@ -120,6 +124,7 @@ def _model(model: ModelWork, work: Work, loaded: Loaded, workshop: Workshop) -> 
         {key: key for key in signature.inputs},
         list(signature.outputs),
         first=True,
+        final=True,
         own=False,
         repeatable=True,
     )
@@ -130,6 +135,7 @@ def _model(model: ModelWork, work: Work, loaded: Loaded, workshop: Workshop) -> 
         outputs={output: (f"{name}.{output}", tensor) for output, tensor in signature.outputs.items()},
         negotiator=None,
         streams=False,
+        final=True,
         limits=work.limits,
     )
     return _give_lane(endpoint, [step], [loaded.measured[name]], work.limits.queue, workshop)

@@ -60,14 +60,17 @@ class Endpoint:
         outputs: dict[str, tuple[str, TensorType]],
         negotiator: natural.Negotiator | None,
         streams: bool,
+        final: bool,
         limits: Limits,
     ) -> None:
-        """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content."""
+        """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content.
+
+        `final`: the last step gives the answer, name by name (see `graph.Step`).
+        """
         self.name, self.version, self.inputs, self.limits = name, version, inputs, limits
         self.output_types = {output: kind for output, (_, kind) in outputs.items()}
-        self.streams = streams
         self._keys = {output: key for output, (key, _) in outputs.items()}
-        self._pairs = tuple(self._keys.items())
+        self.streams, self._final = streams, final
         self._negotiator = negotiator
         self._codec = oip.InferCodec(name, version, inputs, self.output_types)
         self.counted = Counted()
@@ -119,15 +122,17 @@ class Endpoint:
         if exchange.error is not None:
             self._failed(exchange, exchange.error)
             return
+        if not self._final:
+            values = exchange.values
+            exchange.outputs = {output: values[key] for output, key in self._keys.items()}
         request, connection = exchange.request, exchange.connection
         try:
             if request is None:
                 answer = self._content(exchange)
             else:
-                values = exchange.values
-                encoded = self._codec.encode(request, {output: values[key] for output, key in self._pairs})
+                encoded = self._codec.encode(request, exchange.outputs)
                 body = encoded.body
-                if encoded.header_length is None and connection.keeps(exchange):
+                if encoded.header_length is None and exchange.keep and not connection.worker.door.draining:
                     answer = _OK_JSON % (len(body), body)
                 else:
                     answer = self._less_common(exchange, encoded)
@@ -145,8 +150,8 @@ class Endpoint:
 
     def _content(self, exchange: Exchange) -> bytes:
         """The answer to natural content."""
-        value, kind = exchange.values[self._keys[exchange.output]], self.output_types[exchange.output]
-        body = natural.from_tensor(value, kind, exchange.media)
+        name = exchange.output
+        body = natural.from_tensor(exchange.outputs[name], self.output_types[name], exchange.media)
         keep = exchange.connection.keeps(exchange)
         return http1.response(200, exchange.media.encode(), body, keep_alive=keep)
 

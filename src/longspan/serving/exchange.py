@@ -22,13 +22,15 @@ class Exchange:
 
     __slots__ = (
         "alike", "answer", "begun", "body", "connection", "done", "error", "failed_at", "fields", "held",
-        "keep", "media", "output", "progress", "request", "route", "rows", "started", "task", "values",
+        "keep", "media", "output", "outputs", "progress", "request", "route", "rows", "started", "task", "values",
     )  # fmt: skip
 
     values: dict[str, Tensor]
     """By name; see `graph`. Set by the endpoint, as are the next two."""
     rows: int
     alike: tuple[int, ...]
+    outputs: dict[str, Tensor]
+    """What is answered with, when the steps have run."""
     started: int
     """Nanoseconds of the monotonic clock, when its last byte had come."""
     failed_at: str

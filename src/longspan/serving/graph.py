@@ -33,6 +33,8 @@ class Case(Protocol):
     """One request, as far as its steps are concerned."""
 
     values: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    """What a final step has given (see `Step`)."""
     error: BaseException | None
     """Set when a step failed; no later step runs then. A `RequestError` is meant for the client as it is."""
     failed_at: str
@@ -48,8 +50,8 @@ class Step:
     """One step, prepared: what it calls, where its inputs come from, where its outputs go; and what it has done."""
 
     __slots__ = (
-        "batched", "batches", "call", "checks", "clients", "count", "direct", "errors", "function", "inputs", "name",
-        "nanoseconds", "outputs", "own", "rows", "rows_limit",
+        "batched", "batches", "call", "checks", "clients", "count", "direct", "errors", "final", "function", "inputs",
+        "name", "nanoseconds", "outputs", "own", "rows", "rows_limit",
     )  # fmt: skip
 
     def __init__(
@@ -60,18 +62,21 @@ class Step:
         outputs: Sequence[str],
         *,
         first: bool,
+        final: bool,
         own: bool,
         repeatable: bool,
     ) -> None:
         """`inputs`: input -> where it comes from. `outputs`: names that others use.
 
-        `first`: the first of its chain. `own`: a Python step. `repeatable`: running it twice does no harm.
-        `rows_limit` stays 1 until a measured curve allows more. The counters are those of `wire.load`.
+        `first`: the first of its chain. `final`: the last, and all that it gives is the answer, name by name; then it
+        goes to the case's `outputs`, else to its `values`. `own`: a Python step. `repeatable`: running it twice does
+        no harm. `rows_limit` stays 1 until a measured curve allows more. The counters are those of `wire.load`.
         """
         self.name, self.function, self.call, self.own = name, runnable.function, runnable.call, own
         self.inputs = tuple(inputs.items())
         self.outputs = tuple((output, f"{name}.{output}") for output in outputs)
         self.batched = repeatable and runnable.call == "sync" and runnable.signature.batched
+        self.final = final
         self.rows_limit = 1
         self.count = self.nanoseconds = self.rows = self.batches = self.errors = 0
         self.checks = _shared_dimensions(runnable.signature.inputs, inputs)
@@ -104,24 +109,49 @@ def _shared_dimensions(types: dict[str, TensorType], inputs: dict[str, str]) -> 
 
 
 def run(steps: Sequence[Step], cases: Sequence[Case], clock: Clock) -> int:
-    """Take `cases` through `steps`. Afterwards each holds its values or its `error`; nothing is raised.
+    """Take `cases` through `steps`. Afterwards each holds its outputs or its `error`; nothing is raised.
 
     Returns the nanoseconds that it took.
     """
-    begun = now = clock()
+    if len(cases) == 1:
+        return alone(steps, cases[0], clock)
+    begun = clock()
     for step in steps:
-        if len(cases) == 1:
-            now = _alone(step, cases[0], clock, now)
-            if cases[0].error is not None:
-                break
-            continue
         if step.batched:
-            now = _together(step, cases, clock, now)
+            _together(step, cases, clock)
         else:
             for case in cases:
-                now = _alone(step, case, clock, now)
+                alone((step,), case, clock)
         cases = [case for case in cases if case.error is None]
         if not cases:
+            break
+    return clock() - begun
+
+
+def alone(steps: Sequence[Step], case: Case, clock: Clock) -> int:
+    """The same for one case, without a detour: most requests come this way."""
+    begun = now = clock()
+    values = case.values
+    for step in steps:
+        then = now
+        try:
+            if step.own:
+                enter(step, case)
+            result = step.function(values if step.direct else step.given(values))
+            if step.final:
+                case.outputs = result
+            else:
+                for output, key in step.outputs:
+                    values[key] = result[output]
+        except BaseException as error:  # noqa: BLE001 - code of the user; even SystemExit fails this request alone
+            case.error, case.failed_at = error, step.name
+            step.errors += 1
+        now = clock()
+        step.nanoseconds += now - then
+        step.count += 1
+        step.rows += case.rows
+        step.batches += 1
+        if case.error is not None:
             break
     return now - begun
 
@@ -130,25 +160,6 @@ def enter(step: Step, case: Case) -> None:
     """Say in context variables for whom and in what step code of the user runs."""
     request_id.set(case.request_id)
     step_name.set(step.name)
-
-
-def _alone(step: Step, case: Case, clock: Clock, begun: int) -> int:
-    values = case.values
-    try:
-        if step.own:
-            enter(step, case)
-        result = step.function(values if step.direct else step.given(values))
-        for output, key in step.outputs:
-            values[key] = result[output]
-    except BaseException as error:  # noqa: BLE001 - code of the user; even SystemExit fails this request alone
-        case.error, case.failed_at = error, step.name
-        step.errors += 1
-    now = clock()
-    step.nanoseconds += now - begun
-    step.count += 1
-    step.rows += case.rows
-    step.batches += 1
-    return now
 
 
 class _Part:
@@ -163,7 +174,7 @@ class _Part:
         self.alike = tuple([(array.dtype, array.shape[1:]) for array in arrays])
 
 
-def _together(step: Step, cases: Sequence[Case], clock: Clock, now: int) -> int:
+def _together(step: Step, cases: Sequence[Case], clock: Clock) -> None:
     waiting: list[_Part] = []
     for case in cases:
         try:
@@ -173,16 +184,15 @@ def _together(step: Step, cases: Sequence[Case], clock: Clock, now: int) -> int:
             step.errors += 1
     while waiting:
         group, waiting = cut(waiting, step.rows_limit)
+        begun = clock()
         if len(group) > 1 and _shared(step, group):
-            begun, now = now, clock()
-            step.nanoseconds += now - begun
+            step.nanoseconds += clock() - begun
             step.count += len(group)
             step.rows += sum([part.rows for part in group])
             step.batches += 1
         else:
             for part in group:
-                now = _alone(step, part.case, clock, now)
-    return now
+                alone((step,), part.case, clock)
 
 
 def _shared(step: Step, group: Sequence[_Part]) -> bool:
@@ -200,8 +210,11 @@ def _shared(step: Step, group: Sequence[_Part]) -> bool:
         return False
     first = 0
     for part in group:
-        values, last = part.case.values, first + part.rows
-        for output, key in step.outputs:
-            values[key] = result[output][first:last]
+        case, last = part.case, first + part.rows
+        if step.final:
+            case.outputs = {output: result[output][first:last] for output, _ in step.outputs}
+        else:
+            for output, key in step.outputs:
+                case.values[key] = result[output][first:last]
         first = last
     return True

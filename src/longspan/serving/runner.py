@@ -115,13 +115,16 @@ class Groups:
         finish = self._finish
         while waiting:
             if len(waiting) == 1:
-                group, waiting = waiting, []
+                exchange = waiting.pop()
+                if graph.alone(self._steps, exchange, monotonic_ns) > SLOW:
+                    self._slow()
+                finish(exchange)
             else:
                 group, waiting = cut(waiting, self._rows_limit)
-            if graph.run(self._steps, group, monotonic_ns) > SLOW:
-                self._slow()
-            for exchange in group:
-                finish(exchange)
+                if graph.run(self._steps, group, monotonic_ns) > SLOW:
+                    self._slow()
+                for exchange in group:
+                    finish(exchange)
             if not self.inline:
                 self._move(waiting)
                 return

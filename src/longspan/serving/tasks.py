@@ -113,6 +113,8 @@ class Tasks:
                 await self._pump(step.function(given), exchange)
             else:
                 result = await step.function(given)
+                if step.final:
+                    exchange.outputs = result
                 for output, key in step.outputs:
                     exchange.values[key] = result[output]
         except BaseException:

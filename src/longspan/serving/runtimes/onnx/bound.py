@@ -22,19 +22,20 @@ from longspan.wire.tensors import Tensor
 MOST_BYTES = 64 << 10
 """Of all inputs and outputs. Beyond it a model's own time is what counts."""
 
-Bound = Callable[[dict[str, Tensor]], dict[str, Tensor] | None]
+Run = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
 
-def bind(session: onnxruntime.InferenceSession, signature: Signature, options: Any) -> Bound | None:
-    """A function that runs one row, or gives None when it cannot take this one.
+def bind(session: onnxruntime.InferenceSession, signature: Signature, options: Any, ordinary: Run) -> Run:
+    """`ordinary`, with a short way for one row where the model is of that kind.
 
-    None when the model is not of that kind: rows of numbers of fixed size in and out, and not too many of them.
+    That is: rows of numbers of fixed size in and out, and not too many of them. What fails on the short way is run
+    again on the ordinary one, which knows what to say.
     """
     inputs = {name: _row(tensor) for name, tensor in signature.inputs.items()}
     outputs = {name: _row(tensor) for name, tensor in signature.outputs.items()}
     arrays = [array for array in (*inputs.values(), *outputs.values()) if array is not None]
     if len(arrays) < len(inputs) + len(outputs) or sum(array.nbytes for array in arrays) > MOST_BYTES:
-        return None
+        return ordinary
     given = [(name, array, array.shape) for name, array in inputs.items() if array is not None]
     made = [(name, array.copy) for name, array in outputs.items() if array is not None]
     binding = session.io_binding()
@@ -50,26 +51,29 @@ def bind(session: onnxruntime.InferenceSession, signature: Signature, options: A
         Lock(),
     )
 
-    def one_row(row: dict[str, Tensor]) -> dict[str, Tensor] | None:
-        if not free.acquire(blocking=False):
-            return None
-        try:
-            for name, array, shape in given:
-                value = row[name]
-                if value.shape != shape:
-                    return None
-                array[...] = value
-            run(bound, options)
-            return {name: copy() for name, copy in made}
-        finally:
-            free.release()
+    def function(row: dict[str, Tensor]) -> dict[str, Tensor]:
+        if free.acquire(blocking=False):
+            try:
+                for name, array, shape in given:
+                    value = row[name]
+                    if value.shape != shape:
+                        break
+                    array[...] = value
+                else:
+                    run(bound, options)
+                    return {name: copy() for name, copy in made}
+            except Exception:  # noqa: BLE001 - the ordinary way says what is wrong, if it still is
+                return ordinary(row)
+            finally:
+                free.release()
+        return ordinary(row)
 
     try:
         # A model whose outputs are not as large as it says cannot be bound; on zeros it shows.
-        one_row({name: array.copy() for name, array, _ in given})
-    except Exception:  # noqa: BLE001 - whatever is wrong with zeros, the ordinary way will say it if it matters
-        return None
-    return one_row
+        run(bound, options)
+    except Exception:  # noqa: BLE001 - nor can one that does not run on zeros
+        return ordinary
+    return function
 
 
 def _row(tensor: TensorType) -> Tensor | None:

@@ -138,12 +138,8 @@ def _runner(
     text_in = [name for name, tensor in model.signature.inputs.items() if tensor.dtype == "BYTES"]
     text_out = [name for name, tensor in model.signature.outputs.items() if tensor.dtype == "BYTES"]
 
-    one_row = bind(session, model.signature, options)
-
     def function(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         try:
-            if one_row is not None and (outputs := one_row(inputs)) is not None:
-                return outputs
             return dict(zip(names, run(names, inputs, options), strict=True))
         except _ERRORS as error:
             _fail(model.name, error)
@@ -153,7 +149,7 @@ def _runner(
         outputs = function(inputs)
         return outputs | {name: _to_bytes(outputs[name]) for name in text_out}
 
-    return with_text if text_in or text_out else function
+    return with_text if text_in or text_out else bind(session, model.signature, options, function)
 
 
 def _fail(name: str, error: Exception) -> NoReturn:
