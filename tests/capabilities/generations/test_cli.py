@@ -65,10 +65,9 @@ def told(value: object, status: int = 200) -> Reply:
 def ended(state: Literal["serving", "failed"], reason: str = "", last_log: tuple[str, ...] = ()) -> Reply:
     """What control says of generation 42 when it is pending no more."""
     at = "2026-01-01T00:00:00Z"
-    done = state != "pending"
     return told(
         GenerationView(
-            number=42, parent=41, author="me", at=at, state=state, done=done, reason=reason, last_log=last_log
+            number=42, parent=41, author="me", at=at, state=state, done=True, reason=reason, last_log=last_log
         )
     )
 

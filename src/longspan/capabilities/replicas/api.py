@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Protocol
 
@@ -91,7 +91,7 @@ def router(logs: Lines, status: Callable[[], messages.Status]) -> APIRouter:
     return routes
 
 
-async def as_they_come(lines: Iterator[str]) -> AsyncIterator[bytes]:
+async def as_they_come(lines: Iterator[str]) -> AsyncGenerator[bytes, None]:
     """The lines, with a pause where there is nothing new.
 
     Paused here and not in a thread: there are few, and one that slept on would never learn that its reader is gone.
