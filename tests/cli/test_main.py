@@ -185,13 +185,15 @@ def test_version_speaks_json_to_scripts(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_doctor_speaks_json_to_scripts(tmp_path: Path) -> None:
+    (tmp_path / ".longspan").mkdir(mode=0o755)
     doctor = longspan("doctor", "--json", cwd=tmp_path)
-    assert doctor.returncode == 1, "there is no file"
+    assert doctor.returncode == 1, "others may read the state"
     found = {finding["name"]: finding["ok"] for finding in json.loads(doctor.stdout)}
-    assert (found["python"], found["file"]) == (True, False)
+    assert (found["python"], found["state"]) == (True, False)
 
 
 def test_nothing_is_coloured_where_no_terminal_is(tmp_path: Path) -> None:
+    (tmp_path / ".longspan").mkdir(mode=0o755)
     doctor = longspan("doctor", cwd=tmp_path)
-    assert "no   file" in doctor.stdout
+    assert "no   state" in doctor.stdout
     assert "\x1b" not in doctor.stdout + doctor.stderr
