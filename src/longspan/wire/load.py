@@ -8,8 +8,9 @@
     slots[at + DURATION + bucket(nanoseconds)] += 1
     slots[at + DURATION_SUM] += nanoseconds
 
-Counting is one addition in mapped memory; nobody is asked and nothing is locked, so a reader may see one counter a
-moment older than another, never half a number (an aligned 64-bit integer is written at once on x86_64 and aarch64).
+A worker counts in attributes and writes all slots at once, four times a second while there are requests. Nobody is
+asked and nothing is locked, so a reader may see one counter a moment older than another, never half a number (an
+aligned 64-bit integer is written at once on x86_64 and aarch64).
 
 Layout, all in native 64-bit integers: magic, length of the names, the names as JSON padded to 8 bytes, the process's
 counters, then those of each endpoint, then those of each step. The magic is written last: a page half made has none.
