@@ -170,6 +170,18 @@ def test_who_had_connected_before_the_socket_went_is_still_heard(start: Start) -
     assert ended(running) == 0
 
 
+def test_health_checks_do_not_keep_a_draining_worker(start: Start) -> None:
+    running = start(SAME)
+    running.process.send_signal(signal.SIGTERM)
+
+    def checked_until_it_has_gone() -> bool:
+        _answers(running)
+        return running.process.poll() is not None
+
+    until(checked_until_it_has_gone, "its end")
+    assert ended(running) == 0
+
+
 def test_another_workers_socket_is_not_withdrawn(start: Start) -> None:
     running = start(SAME)
     with socket.socket(socket.AF_UNIX) as other:

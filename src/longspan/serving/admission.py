@@ -61,7 +61,7 @@ class Door:
         self.draining = False
         self.withdrawn = False
         self.heard = 0
-        """When the last request came; kept while draining only."""
+        """When the last request for a service or model was answered; kept while draining only."""
         self.deadline = 0
 
     def drain(self, now: int, patience: int) -> None:

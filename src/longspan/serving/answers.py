@@ -67,7 +67,8 @@ class Answering(asyncio.Protocol):
         """May the connection be used again after this answer? Settled here, since the answer's head says it."""
         door = self.worker.door
         if door.draining:
-            door.heard = monotonic_ns()
+            if exchange.route.endpoint is not None:  # who only asks how we are need not keep us
+                door.heard = monotonic_ns()
             if exchange is self.owed[-1] and not self.receiving:
                 exchange.keep = False
         return exchange.keep

@@ -57,7 +57,7 @@ class Worker:
 
     def welcome(self, connection: Connection) -> bool:
         """A client has connected. False when there are too many of them."""
-        if self.door.draining:
+        if self.door.withdrawn:  # it had stood in the backlog
             self.door.heard = monotonic_ns()
         self._connections.add(connection)
         return len(self._connections) <= self._most
