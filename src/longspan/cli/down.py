@@ -35,9 +35,10 @@ def down(file: File = DEFAULT_FILE, state: State = "", now: Now = False) -> None
         if not place.run.is_dir():  # its sockets go when a system has stopped
             say("nothing runs here")
             return
-        once(place, "down", Any, *(["--now"] if now else []))
     else:
         if not ended:
             remedy = "longspan down --now cuts off what is still being answered"
             raise LongspanError(f"control has not ended after {DRAIN_SECONDS:.0f} s", remedy=remedy)
+    if place.run.is_dir():  # no control, or one that was killed before all was stopped
+        once(place, "down", Any, *(["--now"] if now else []))
     say("stopped")

@@ -12,9 +12,6 @@ from longspan.capabilities.gateway import run as gateway
 from longspan.capabilities.replicas.decide import Kill
 from longspan.control.world import World
 
-_DRAIN_NANOSECONDS = 30_000_000_000
-"""So long the gateway answers what is in flight before it is killed."""
-
 
 class Stopping:
     """Whether, and how, the system is on its way down."""
@@ -37,7 +34,7 @@ class Stopping:
         world = self._world
         world.stopping = True
         now = time.time_ns()
-        self._until = now if self._now else self._until or now + _DRAIN_NANOSECONDS
+        self._until = now if self._now else self._until or now + gateway.DRAIN_NANOSECONDS
         gone = gateway.wind_down(world.gateway, world.gateway, now, self._until)
         seen = world.trip()
         if self._now:

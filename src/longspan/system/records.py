@@ -102,6 +102,8 @@ class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
     """Kind of configuration (`lds`, `cds`, `rds`, `ecds`, `eds/UNIT`) -> version that Envoy took."""
     endpoints: frozenset[str] = frozenset()
     """Socket paths that Envoy's clusters hold now: what is routed."""
+    leaving_since: int | None = None
+    """Envoy was found told to leave by a control that is dead: when that was seen. UTC nanoseconds since 1970."""
     rejected: str = ""
     """Why Envoy refused the last configuration; empty when it took all."""
 

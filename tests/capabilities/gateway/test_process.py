@@ -215,6 +215,22 @@ def test_when_the_time_to_drain_is_over_it_is_killed(site: Site) -> None:
             slow.result()
 
 
+def test_one_that_a_dead_control_had_told_to_leave_is_replaced_when_it_has_answered(site: Site) -> None:
+    site.up(AT)
+    left = site.tell(work("hello"), endpoints=(AT,))
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(site.call, f"{PATH}?wait=0.6")
+        until(site.envoy.in_flight, why="the slow request in flight")
+        site.envoy.drain()
+        parent, site.envoy = site.envoy, Envoy(site.state)
+        assert not site.trip().listening
+        assert slow.result().status == 200
+    seen = site.tell(work("hello"), endpoints=(AT,))
+    assert seen.pid != left.pid
+    assert site.call(PATH).status == 200
+    parent.see()  # takes leave of its child
+
+
 def test_a_full_log_is_put_aside_and_a_new_one_is_begun(site: Site) -> None:
     site.tell()
     site.call("/v2", None)

@@ -11,6 +11,9 @@ from typing import Protocol
 from longspan.capabilities.gateway.decide import Past, Step, first_files, may_start, next_files
 from longspan.system.records import GatewaySeen, GatewayWanted
 
+DRAIN_NANOSECONDS = 30_000_000_000
+"""So long the gateway answers what is in flight before it is killed."""
+
 
 class See(Protocol):
     def see(self) -> GatewaySeen: ...
@@ -36,6 +39,9 @@ def converge(wanted: GatewayWanted, seen: GatewaySeen, see: See, do: Do, now: in
         if may_start(see.past(), now):
             do.write(first_files(wanted, version))
             do.start(wanted.port)
+    elif seen.leaving_since is not None:
+        # A control that was stopping all was killed on the way. Only a new Envoy listens again.
+        _leave(see, do, now, seen.leaving_since + DRAIN_NANOSECONDS)
     elif seen.version:
         do.write(next_files(wanted, seen, version))
     # Else it is starting, or too busy to be asked: what it was told stays as it is.
@@ -50,10 +56,14 @@ def wind_down(see: See, do: Do, now: int, until: int) -> bool:
     if see.see().pid is None:
         do.clean()
         return True
+    _leave(see, do, now, until)
+    return False
+
+
+def _leave(see: See, do: Do, now: int, until: int) -> None:
     if now >= until:
         do.end(kill=True)
-    else:
-        do.drain()
-        if see.in_flight() == 0:  # silence is no answer: it may be busy with somebody's request
-            do.end(kill=False)
-    return False
+        return
+    do.drain()
+    if see.in_flight() == 0:  # silence is no answer: it may be busy with somebody's request
+        do.end(kill=False)

@@ -72,10 +72,11 @@ class Admin:
             and bool(stats.get("listener_manager.workers_started")),
         )
 
-    def version(self) -> str:
-        """Envoy's version, such as 1.40.0; empty while it is starting."""
+    def version(self) -> tuple[str, bool]:
+        """Envoy's version, such as 1.40.0, and whether it was told to leave; an empty one while it is starting."""
         info = json.loads(self._ask("GET", "/server_info"))
-        return str(info["version"]).split("/")[1] if info.get("state") in ("LIVE", "DRAINING") else ""
+        state = info.get("state")
+        return str(info["version"]).split("/")[1] if state in ("LIVE", "DRAINING") else "", state == "DRAINING"
 
     def stats(self, pattern: str) -> dict[str, Any]:
         """Counters, gauges and texts in whose name `pattern` (RE2) is found, by name."""

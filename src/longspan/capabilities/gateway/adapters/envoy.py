@@ -49,6 +49,7 @@ class Envoy:
         self._version = ""
         self._past = Past()
         self._ending = False
+        self._leaving_since: int | None = None
         self._routed: frozenset[str] | None = None
 
     # Eyes
@@ -64,12 +65,15 @@ class Envoy:
         if pid != self._pid:
             if self._pid is not None and not self._ending:
                 self._past = died(self._past, time.time_ns())
-            self._pid, self._version = pid, ""
+            self._pid, self._version, self._leaving_since = pid, "", None
         if pid is None:
             self._routed = frozenset()
             return GatewaySeen(pid=None, rejected=self._hopeless())
         try:
-            self._version = self._version or self._admin.version()
+            if not self._version:
+                # Asked once: a control that tells Envoy to leave only stops, so a later answer is of no use.
+                self._version, leaving = self._admin.version()
+                self._leaving_since = time.time_ns() if leaving else None
             told = self._admin.told()
         except Unreachable:
             return GatewaySeen(pid=pid, endpoints=self._last_known())
@@ -77,9 +81,11 @@ class Envoy:
         return GatewaySeen(
             pid=pid,
             version=self._version,
-            listening=told.listening,
+            # A listener that was drained is active as before, as far as Envoy tells.
+            listening=told.listening and self._leaving_since is None,
             applied=told.applied,
             endpoints=told.endpoints,
+            leaving_since=self._leaving_since,
             rejected=self._refused(told),
         )
 
