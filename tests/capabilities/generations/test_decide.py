@@ -54,6 +54,10 @@ def test_it_serves_after_it_has_stayed_ready_for_settle() -> None:
     assert verdict(pending, [replica()], gateway(0), NOW + 10 * SECOND)[0] == "serve"
 
 
+def test_a_clock_that_was_set_back_makes_it_settle_anew() -> None:
+    assert verdict(generation(2, ready_at=NOW + 3600 * SECOND), [replica()], gateway(0))[0] == "ready"
+
+
 def test_what_is_carried_over_and_dies_while_the_new_work_settles_keeps_nothing_waiting() -> None:
     both = [unit("new"), unit("old", name="other")]
     settling = generation(2, ready_at=NOW)

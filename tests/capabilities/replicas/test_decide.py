@@ -94,6 +94,15 @@ def test_deaths_in_a_row_make_a_crash_loop_and_a_calm_time_ends_it() -> None:
     assert remembered(look(calm, Sight(pid=7, identity=identity("r0")), NOW), NOW).quick_deaths == 0
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_waiting_until_it_is_there_again() -> None:
+    ahead = NOW + 3600 * SECOND
+    dead = replica(0, "dead", since=ahead, ready_at=ahead, died_at=ahead, quick_deaths=3)
+    known = remembered(dead, NOW)
+    assert (known.since, known.ready_at, known.died_at) == (NOW, NOW, NOW)
+    later = NOW + back_off(3)
+    assert [type(m) for m in trip([want(replicas=1)], [replace(dead, slot=known)], routed(), later).moves] == [Start]
+
+
 def test_back_off_starts_at_nothing_grows_and_is_bounded() -> None:
     waits = [back_off(deaths) / SECOND for deaths in range(1, 40)]
     assert waits[:4] == [0, 0.5, 1, 2]

@@ -84,7 +84,7 @@ def judge(
         if not settled and now - pending.at > longest * SECOND:
             return Judgement("fail", f"not ready within {longest:g} s: {waiting}", *_first_unready(units, replicas))
         return Judgement("wait", waiting)
-    if pending.ready_at is None and settle > 0:
+    if settle > 0 and (pending.ready_at is None or pending.ready_at > now):  # ahead: the clock was set back
         return Judgement("ready", "all replicas are ready and routed")
     if now - (pending.ready_at or now) >= settle * SECOND:
         return Judgement("serve", f"stayed ready for {settle:g} s")

@@ -27,6 +27,7 @@ CALM = 10 * SECOND
 CRASH_LOOP_AT = 3
 """So many quick deaths in a row are a crash loop."""
 LONGEST_BACK_OFF = 30 * SECOND
+_TIMES = ("since", "ready_at", "stopping_at", "died_at")
 DRAIN_LIMIT = 300 * SECOND
 """A worker bounds its own drain; one that still lives after this does not listen to anybody."""
 
@@ -92,7 +93,7 @@ def _state(slot: Slot, sight: Sight, now: int) -> ReplicaState:
 
 def remembered(replica: Replica, now: int) -> Slot:
     """What the ledger should say of this slot after this sight; the same value when nothing is new."""
-    slot = replica.slot
+    slot = _not_after(replica.slot, now)
     gone = replica.state == "dead" or (replica.state == "crash-loop" and replica.pid is None)
     if gone and slot.died_at is None and slot.stopping_at is not None:
         return replace(slot, died_at=now)  # as it was told
@@ -104,6 +105,12 @@ def remembered(replica: Replica, now: int) -> Slot:
     if replica.state == "ready" and slot.quick_deaths and slot.ready_at is not None and now - slot.ready_at >= CALM:
         return replace(slot, quick_deaths=0)
     return slot
+
+
+def _not_after(slot: Slot, now: int) -> Slot:
+    # A clock that was set back: what lies ahead of it is counted from now, or a restart would wait until then.
+    ahead = {name: now for name in _TIMES if (at := getattr(slot, name)) is not None and at > now}
+    return replace(slot, **ahead) if ahead else slot
 
 
 def back_off(quick_deaths: int) -> int:

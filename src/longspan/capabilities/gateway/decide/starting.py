@@ -28,4 +28,5 @@ def may_start(past: Past, now: int) -> bool:
     """Not before 0.5, 1, 2 ... 30 s have passed since the second, third, fourth ... quick death in a row."""
     if past.died_at is None or past.quick_deaths <= 1:
         return True
-    return now - past.died_at >= min(_LONGEST, (SECOND >> 2) << min(past.quick_deaths - 1, 20))
+    # A death that lies ahead is one before the clock was set back: who knows how long ago.
+    return not 0 <= now - past.died_at < min(_LONGEST, (SECOND >> 2) << min(past.quick_deaths - 1, 20))
