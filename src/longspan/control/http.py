@@ -26,7 +26,8 @@ from longspan.wire.load import BOUNDS_SECONDS
 
 def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]) -> FastAPI:
     """The API, for the command line and scripts: whoever may open the socket may do all."""
-    app = FastAPI(title="Longspan control", version=__version__)
+    # No docs_url: those pages load scripts from elsewhere.
+    app = FastAPI(title="Longspan control", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(
         generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock, done=world.done)
     )
