@@ -96,7 +96,10 @@ def rollback(see: See, ledger: Ledger, *, author: str, to: int | None, now: int)
     """
     pending, current = ledger.pending(), ledger.current()
     must_be_alone(pending.number if pending else None)
-    accepted = see.again(rollback_target(ledger.generations(), current, to).accepted)
+    # One that is named may be older than the newest that a list holds.
+    named = ledger.generation(to) if to is not None else None
+    past = [named] if named else ledger.generations()
+    accepted = see.again(rollback_target(past, current, to).accepted)
     planned = _planned(see, current, accepted)
     if not planned.changes:
         return None, planned
