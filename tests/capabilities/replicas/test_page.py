@@ -14,7 +14,7 @@ STATUS = Status(
     pending=2,
     url="http://127.0.0.1:8080",
     control=ControlView(pid=1),
-    gateway=GatewayView(pid=2, version="1.40.0"),
+    gateway=GatewayView(pid=2, version="1.40.0", trouble="port 8080 is in use"),
     units=(UnitView(name="hello", wanted=1, replicas=(REPLICA,)),),
     failed=FailedView(generation=2, reason="a & b"),
 )
@@ -22,7 +22,15 @@ STATUS = Status(
 
 def test_the_page_shows_units_states_and_what_failed() -> None:
     page = status_page(STATUS)
-    for shown in ("generation 1", "2 is on its way", "crash-loop", "0 ready, 1 wanted", "a &amp; b", "1.40.0"):
+    for shown in (
+        "generation 1",
+        "2 is on its way",
+        "crash-loop",
+        "0 ready, 1 wanted",
+        "a &amp; b",
+        "1.40.0",
+        "gateway: port 8080 is in use",
+    ):
         assert shown in page
 
 
