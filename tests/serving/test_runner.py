@@ -17,7 +17,7 @@ from longspan.base.signatures import Signature, TensorType
 from longspan.serving.exchange import Exchange
 from longspan.serving.graph import Step
 from longspan.serving.pace import SLOW, WINDOW, Pace
-from longspan.serving.runner import Groups, Limits, Workshop
+from longspan.serving.runner import CLOSE, Groups, Limits, Workshop
 from longspan.serving.runtimes import Runnable
 from longspan.serving.thread import ChainThread
 
@@ -54,10 +54,11 @@ class Chain:
                 pass
         return {"y": inputs["x"] * 2}
 
-    def put(self, number: int, rows: int = 1, width: int = 2) -> Exchange:
+    def put(self, number: int, rows: int = 1, width: int = 2, started: int | None = None) -> Exchange:
         exchange = Exchange(cast("Any", None), cast("Any", None), {}, keep=True)
         exchange.values = {"x": np.full((rows, width), number, np.float32)}
-        exchange.rows, exchange.alike, exchange.started = rows, (width,), number
+        exchange.rows, exchange.alike = rows, (width,)
+        exchange.started = time.monotonic_ns() if started is None else started
         self.lane.take(exchange)
         return exchange
 
@@ -73,16 +74,34 @@ def on_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop.close()
 
 
-def test_what_comes_in_during_one_turn_of_the_loop_is_one_run() -> None:
+def number(exchange: Exchange) -> float:
+    """What the request was made with, told by its answer."""
+    answers = exchange.values["double.y"]
+    assert (answers == answers[0, 0]).all()
+    return float(answers[0, 0]) / 2
+
+
+def test_a_request_that_comes_alone_runs_at_once() -> None:
     async def run() -> None:
         chain = Chain(Pace(inline=True))
-        for number in range(5):
-            chain.put(number)
-        assert chain.sizes == [], "nothing runs before the turn is over"
-        answers = [await chain.get() for _ in range(5)]
-        assert chain.sizes == [5]
-        assert chain.threads == [threading.current_thread().name]
-        assert [answer.values["double.y"][0, 0] for answer in answers] == [0, 2, 4, 6, 8]
+        chain.put(7)
+        assert chain.sizes == [1]
+        assert number(chain.done.get_nowait()) == 7
+
+    on_loop(run)
+
+
+def test_what_comes_in_behind_it_during_one_turn_of_the_loop_is_one_run() -> None:
+    async def run() -> None:
+        chain = Chain(Pace(inline=True))
+        chain.put(0)
+        # As close behind it as a request is that had come while it ran.
+        for each in range(1, 6):
+            chain.put(each, started=chain.lane._ended + CLOSE - 1)
+        assert chain.sizes == [1], "the others run when the turn is over"
+        assert [number(await chain.get()) for _ in range(6)] == [0, 1, 2, 3, 4, 5]
+        assert chain.sizes == [1, 5]
+        assert set(chain.threads) == {threading.current_thread().name}
 
     on_loop(run)
 
@@ -90,11 +109,9 @@ def test_what_comes_in_during_one_turn_of_the_loop_is_one_run() -> None:
 def test_only_what_is_alike_shares_a_run_and_no_more_rows_than_the_limit() -> None:
     async def run() -> None:
         chain = Chain(Pace(inline=True), rows=4)
-        for number, (rows, width) in enumerate([(1, 2), (2, 3), (3, 2), (2, 2), (9, 3)]):
-            chain.put(number, rows, width)
-        for _ in range(5):
-            answer = await chain.get()
-            assert (answer.values["double.y"] == 2 * answer.started).all()
+        for each, (rows, width) in enumerate([(1, 2), (2, 3), (3, 2), (2, 2), (9, 3)]):
+            chain.put(each, rows, width, started=chain.lane._ended)
+        assert sorted([number(await chain.get()) for _ in range(5)]) == [0, 1, 2, 3, 4]
         assert chain.sizes == [4, 2, 2, 9]
 
     on_loop(run)
@@ -106,12 +123,10 @@ def test_idle_never_waits_and_busy_takes_what_has_queued() -> None:
         chain.pause = 0.05
         chain.put(0)
         await asyncio.wait_for(chain.begun.wait(), WITHIN)
-        for number in range(1, 6):
-            chain.put(number)
+        for each in range(1, 6):
+            chain.put(each)
         assert chain.lane.load() == (5, 6)
-        for number in range(6):
-            answer = await chain.get()
-            assert answer.values["double.y"][0, 0] == 2 * number
+        assert [number(await chain.get()) for _ in range(6)] == [0, 1, 2, 3, 4, 5]
         assert chain.sizes == [1, 5]
         assert set(chain.threads) == {"longspan-chain"}
         assert chain.lane.load() == (0, 0)
@@ -125,17 +140,17 @@ def test_a_chain_that_becomes_slow_goes_to_the_thread_and_comes_back_when_it_is_
         chain = Chain(Pace(inline=True))
         here = threading.current_thread().name
         chain.pause = 5 * SLOW / 1e9
-        for number in range(200):
-            chain.put(number)
-            assert (await chain.get()).values["double.y"][0, 0] == 2 * number
+        for each in range(200):
+            chain.put(each)
+            assert number(await chain.get()) == each
             if "longspan-chain" in chain.threads:
                 break
         assert chain.threads[-1] == "longspan-chain"
         assert set(chain.threads[:-1]) == {here}
         chain.pause = 0.0
-        for number in range(20 * WINDOW):
-            chain.put(number)
-            assert (await chain.get()).values["double.y"][0, 0] == 2 * number
+        for each in range(20 * WINDOW):
+            chain.put(each)
+            assert number(await chain.get()) == each
             if chain.threads[-1] == here:
                 break
         assert chain.threads[-1] == here
@@ -152,7 +167,7 @@ def test_what_was_dropped_is_not_run() -> None:
         await asyncio.wait_for(chain.begun.wait(), WITHIN)
         gone, kept = chain.put(1), chain.put(2)
         chain.lane.drop(gone)
-        assert (await chain.get()).started == 0
+        assert number(await chain.get()) == 0
         assert await chain.get() is kept
         assert chain.sizes == [1, 1]
         assert chain.chain_thread.close(WITHIN)
@@ -168,7 +183,7 @@ def test_a_full_queue_takes_no_more() -> None:
         with pytest.raises(RequestError, match="2 requests wait") as refused:
             chain.put(2)
         assert refused.value.status == 503
-        assert [(await chain.get()).started for _ in range(2)] == [0, 1]
+        assert [number(await chain.get()) for _ in range(2)] == [0, 1]
         assert chain.chain_thread.close(WITHIN)
 
     on_loop(run)
@@ -177,7 +192,7 @@ def test_a_full_queue_takes_no_more() -> None:
 def test_those_that_took_too_long_are_named_once() -> None:
     async def run() -> None:
         chain = Chain(None)
-        old, young = chain.put(1), chain.put(100)
+        old, young = chain.put(1, started=1), chain.put(2, started=100)
         assert chain.lane.late(before=50) == [old]
         old.done = True
         assert chain.lane.late(before=50) == []

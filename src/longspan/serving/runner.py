@@ -1,9 +1,12 @@
 """When and where do the steps of a synchronous chain run: on the loop, or in the thread?
 
-A chain of quick models runs on the loop: what came in during one turn of it is one batch, with no task, timer or
-future. Any other chain runs whole in the worker's one chain thread, so synchronous steps are never called
-concurrently. Idle never waits: a request that finds the thread free goes at once. Busy takes what has queued:
-while a group runs the next one gathers, and what is alike goes together (`batching.cut`).
+A chain of quick models runs on the loop, with no task, timer or future: a request that comes alone at once, inside the
+parser's callback. One that comes right behind another is not alone: it and whatever else comes in during this turn of
+the loop run at its end, as one batch.
+
+Any other chain runs whole in the worker's one chain thread, so synchronous steps are never called concurrently. Idle
+never waits: a request that finds the thread free goes at once. Busy takes what has queued: while a group runs the next
+one gathers, and what is alike goes together (`batching.cut`).
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ from longspan.serving.batching import cut
 from longspan.serving.exchange import Exchange
 from longspan.serving.pace import SLOW, Pace
 from longspan.serving.thread import ChainThread, Job
+
+CLOSE = 20_000
+"""Nanoseconds. A request that came sooner after a run had come while it ran: there may be more of them. Only then is
+it worth to call back at the end of the turn, which costs more than a tiny model (5 us where the cache is cold)."""
 
 
 class Lane(Protocol):
@@ -73,16 +80,23 @@ class Groups:
         self._waiting: list[Exchange] = []
         self._running: list[Exchange] = []
         self._called = False
+        self._ended = 0
+        """When the loop last ended a run of this chain."""
         self._last = steps[-1]
         self._adopt()
 
     def take(self, exchange: Exchange) -> None:
         if self.inline:
-            # No bound: what has come in runs at the end of this turn, nothing waits behind anything.
-            self._waiting.append(exchange)
-            if not self._called:
+            # No bound: what gathers runs at the end of this turn, nothing waits behind anything.
+            if self._called:
+                self._waiting.append(exchange)
+            elif exchange.started - self._ended < CLOSE:
+                self._waiting.append(exchange)
                 self._called = True
                 self._workshop.loop.call_soon(self._turn)
+            else:
+                self._run_alone(exchange)
+                self._ended = monotonic_ns()
             return
         if len(self._waiting) >= self._bound:
             raise full(self._name, self._bound)
@@ -109,25 +123,27 @@ class Groups:
     # On the loop -------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
-        """All that came in during one turn of the loop."""
+        """All that has gathered during one turn of the loop."""
         self._called = False
         waiting, self._waiting = self._waiting, []
-        finish = self._finish
         while waiting:
             if len(waiting) == 1:
-                exchange = waiting.pop()
-                if graph.alone(self._steps, exchange, monotonic_ns) > SLOW:
-                    self._slow()
-                finish(exchange)
+                self._run_alone(waiting.pop())
             else:
                 group, waiting = cut(waiting, self._rows_limit)
                 if graph.run(self._steps, group, monotonic_ns) > SLOW:
                     self._slow()
                 for exchange in group:
-                    finish(exchange)
+                    self._finish(exchange)
             if not self.inline:
                 self._move(waiting)
                 return
+        self._ended = monotonic_ns()
+
+    def _run_alone(self, exchange: Exchange) -> None:
+        if graph.alone(self._steps, exchange, monotonic_ns) > SLOW:
+            self._slow()
+        self._finish(exchange)
 
     def _slow(self) -> None:
         if self._pace is not None and not preempted():
