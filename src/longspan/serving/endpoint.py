@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from time import monotonic_ns
 from typing import Any
 
+import numpy as np
+
 from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
 from longspan.serving import admission, logs
@@ -31,10 +33,11 @@ _HEADER_LENGTH = oip.HEADER_LENGTH.encode()
 
 
 class Counted:
-    """What an endpoint has done so far: plain integers, which `pages` brings to the load page."""
+    """What an endpoint has done so far; `pages` brings it to the load page."""
 
     __slots__ = (
         "bytes_in", "bytes_out", "cancelled", "durations", "nanoseconds", "ok", "refused", "statuses", "timeouts",
+        "took",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -43,6 +46,17 @@ class Counted:
         self.statuses: dict[int, int] = {}
         """Status -> count, of all that were not `ok`."""
         self.durations = [0] * (len(BOUNDS_NANOSECONDS) + 1)
+        self.took: list[int] = []
+        """Nanoseconds of each good answer since `settle`."""
+
+    def settle(self) -> None:
+        """Sort what `took` holds into the counters."""
+        took, self.took = self.took, []
+        if took:
+            self.ok += len(took)
+            self.nanoseconds += sum(took)
+            places = np.bincount(np.searchsorted(BOUNDS_NANOSECONDS, took), minlength=len(self.durations))
+            self.durations = [before + more for before, more in zip(self.durations, places.tolist(), strict=True)]
 
 
 class Endpoint:
@@ -141,11 +155,8 @@ class Endpoint:
             self._failed(exchange, error)
             return
         counted = self.counted
-        took = monotonic_ns() - exchange.started
-        counted.ok += 1
+        counted.took.append(monotonic_ns() - exchange.started)
         counted.bytes_out += len(answer)
-        counted.durations[bisect_left(BOUNDS_NANOSECONDS, took)] += 1
-        counted.nanoseconds += took
         connection.answer(exchange, answer)
 
     def _content(self, exchange: Exchange) -> bytes:

@@ -1,7 +1,7 @@
 """From what endpoints and steps have counted to the load page that control reads.
 
-Counting is one addition to an attribute; a quarter of a second later, while there are requests, it stands in the page.
-Counting in the mapped memory itself took a microsecond more per request.
+Counting is an addition to an attribute or, where most requests come by, one append to a list; a quarter of a second
+later, while there are requests, it stands in the page. Counting in mapped memory took two microseconds more.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Pages:
         steps = [(endpoint.name, step.name) for endpoint in endpoints for step in endpoint.steps]
         self._page = LoadPage.create(path, [endpoint.name for endpoint in endpoints], steps)
         self._endpoints = endpoints
+        self._alone = {key: [0, 0] for key in steps}
+        """(endpoint, step) -> runs for one request, and their nanoseconds."""
         self._written = self._page.slots.tolist()
         self._written[self._page.process + STARTED] = started
 
@@ -55,10 +57,13 @@ class Pages:
             _endpoint(endpoint, values, page.endpoint(endpoint.name))
             for step in endpoint.steps:
                 at = page.step(endpoint.name, step.name)
-                values[at + STEP_COUNT] = step.count
-                values[at + STEP_NANOSECONDS] = step.nanoseconds
-                values[at + STEP_ROWS] = step.rows
-                values[at + STEP_BATCHES] = step.batches
+                alone = self._alone[endpoint.name, step.name]
+                alone[:] = [before + more for before, more in zip(alone, step.settle(), strict=True)]
+                runs, nanoseconds = alone
+                values[at + STEP_COUNT] = step.count + runs
+                values[at + STEP_NANOSECONDS] = step.nanoseconds + nanoseconds
+                values[at + STEP_ROWS] = step.rows + runs
+                values[at + STEP_BATCHES] = step.batches + runs
                 values[at + STEP_ERRORS] = step.errors
         changed = values != self._written
         values[page.process + CPU_NANOSECONDS] = cpu_nanoseconds
@@ -69,6 +74,7 @@ class Pages:
 
 def _endpoint(endpoint: Endpoint, values: list[int], at: int) -> None:
     counted = endpoint.counted
+    counted.settle()
     values[at + QUEUED], values[at + IN_FLIGHT] = endpoint.lane.load()
     values[at + STATUS_SLOT[200]] = counted.ok
     values[at + OTHER_STATUS] = sum(n for status, n in counted.statuses.items() if status not in STATUS_SLOT)

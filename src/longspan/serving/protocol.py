@@ -37,6 +37,8 @@ _HEAD_TOO_LARGE = RequestError(
 )
 FEW_DIGITS = 4
 """A body whose length has no more is received before anybody asks whether it is too large."""
+_NONE_IS_ODD = frozenset((b"connection", b"content-encoding", b"expect", b"transfer-encoding")).isdisjoint
+"""Are there no headers that change how a request is read or answered?"""
 PARTS_JOINED = 1024
 """Parts of a body that are joined into one: a body that comes byte by byte costs no more than its size."""
 
@@ -56,8 +58,8 @@ class Connection(Answering):
     """One client. Owned by the event loop; nothing here is touched by another thread."""
 
     __slots__ = (
-        "_began", "_body", "_current", "_fields", "_joined", "_large", "_limit", "_parser", "_parts", "_paths", "_raw",
-        "_size", "_url", "idle", "on_header",
+        "_began", "_body", "_current", "_fields", "_joined", "_large", "_limit", "_lower", "_parser", "_parts", "_paths",
+        "_raw", "_size", "_url", "idle", "on_header",
     )  # fmt: skip
 
     def __init__(self, worker: Worker) -> None:
@@ -77,6 +79,8 @@ class Connection(Answering):
         self._size = self._limit = 0
         self._began = self._raw = 0
         """When a request that has come in part began (0: there is none), and bytes of its head since then."""
+        self._lower = 0
+        """How many headers the client last sent whose names were all in lower case."""
         self._large = False
         """Might the head be too large? Then it is measured."""
         self.idle = 0
@@ -128,16 +132,15 @@ class Connection(Answering):
         self._fields.clear()
         if self._large or len(fields) > MOST_FIELDS:
             self._measure(fields)
-        if not b"".join(fields).islower():
-            fields = {name.lower(): value for name, value in fields.items()}
+        if len(fields) != self._lower:
+            fields = self._lowered(fields)
         try:
             route = self._paths[url][parser.get_method()]
         except KeyError:
             route = self.worker.routes.find(url, parser.get_method())
         exchange = self._current = Exchange(self, route, fields, parser.should_keep_alive())
         self._url = b""
-        odd = b"connection" in fields or b"transfer-encoding" in fields
-        if odd or b"expect" in fields or b"content-encoding" in fields:
+        if not _NONE_IS_ODD(fields):
             self._unusual(exchange)
         self._limit = route.free_bytes
         if len(fields.get(b"content-length", b"")) > FEW_DIGITS:
@@ -237,6 +240,13 @@ class Connection(Answering):
         if self._current is None:
             self._large = True
         self.worker.wake()
+
+    def _lowered(self, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """Names in lower case. A client that has written them so is not asked again while it sends as many."""
+        if b"".join(fields).islower():
+            self._lower = len(fields)
+            return fields
+        return {name.lower(): value for name, value in fields.items()}
 
     def _measure(self, fields: dict[bytes, bytes]) -> None:
         size = sum(len(name) + len(value) + 4 for name, value in fields.items())

@@ -147,7 +147,7 @@ class Groups:
 
     def _slow(self) -> None:
         if self._pace is not None and not preempted():
-            self._pace.slow(self._last.batches)
+            self._pace.slow(self._last.runs)
             if not self._pace.inline:
                 self._adopt()
 
@@ -182,7 +182,7 @@ class Groups:
         """In the thread: take `group` through the steps."""
         took = graph.run(self._steps, group, monotonic_ns)
         if self._pace is not None:
-            run = self._last.batches
+            run = self._last.runs
             if took > SLOW and not preempted():
                 self._pace.slow(run)
             self._pace.look(run)
