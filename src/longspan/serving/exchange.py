@@ -2,66 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from longspan.wire.oip import InferRequest
+import msgspec
 
 if TYPE_CHECKING:
     import asyncio
 
     from longspan.serving.protocol import Connection
     from longspan.serving.routes import Route
+    from longspan.wire.oip import InferRequest
     from longspan.wire.tensors import Tensor
 
+_UNSET = cast("dict[str, Tensor]", None)
+"""Nobody reads it before it is set; a dict for each would cost."""
 
-class Exchange:
+
+class Exchange(msgspec.Struct, eq=False):
     """A case for the graph, something that waits for batching, and an answer owed to a connection.
 
-    One is made for every request, so its constructor sets only what everybody reads.
+    A struct, since one is made for every request: msgspec's constructor runs in C.
     """
 
-    __slots__ = (
-        "alike", "answer", "begun", "body", "connection", "done", "error", "failed_at", "fields", "held",
-        "keep", "media", "output", "outputs", "progress", "request", "route", "rows", "started", "task", "values",
-    )  # fmt: skip
-
-    values: dict[str, Tensor]
-    """By name; see `graph`. Set by the endpoint, as are the next two."""
-    rows: int
-    alike: tuple[int, ...]
-    outputs: dict[str, Tensor]
-    """What is answered with, when the steps have run."""
-    started: int
+    connection: Connection
+    route: Route
+    fields: dict[bytes, bytes]
+    """The request's headers, names in lower case."""
+    keep: bool
+    """May the connection be used again after the answer?"""
+    body: bytes = b""
+    held: int = 0
+    """Bytes of the body that count against the worker's budget (`admission.Budget`)."""
+    started: int = 0
     """Nanoseconds of the monotonic clock, when its last byte had come."""
-    failed_at: str
-    """Name of the step that raised `error`; set together with it."""
-    media: str
+    done: bool = False
+    """Answered, or nobody waits for it any more: whatever still comes of it is thrown away."""
+    begun: bool = False
+    """Has a first byte of its answer been sent? Then an error can only cut the connection."""
+    answer: bytes | None = None
+    """Ready bytes that wait for earlier requests of the same connection."""
+    request: InferRequest | None = None
+    """None for natural content."""
+    values: dict[str, Tensor] = _UNSET
+    """By name; see `graph`. Set by the endpoint, as are the next two."""
+    rows: int = 1
+    alike: tuple[int, ...] = ()
+    outputs: dict[str, Tensor] = _UNSET
+    """What is answered with, when the steps have run."""
+    error: BaseException | None = None
+    failed_at: str = ""
+    """Name of the step that raised `error`."""
+    media: str = ""
     """Natural content only: what is answered with, as this media type, from the output of the next name."""
-    output: str
-    task: asyncio.Task[None]
+    output: str = ""
+    task: asyncio.Task[None] | None = None
     """Asynchronous chains only, as is the next."""
-    progress: int
+    progress: int = 0
     """When it was taken, or when its stream last gave something."""
-
-    def __init__(self, connection: Connection, route: Route, fields: dict[bytes, bytes], keep: bool) -> None:
-        self.connection = connection
-        self.route = route
-        self.fields = fields
-        """The request's headers, names in lower case."""
-        self.keep = keep
-        """May the connection be used again after the answer?"""
-        self.body = b""
-        self.held = 0
-        """Bytes of the body that count against the worker's budget (`admission.Budget`)."""
-        self.done = False
-        """Answered, or nobody waits for it any more: whatever still comes of it is thrown away."""
-        self.begun = False
-        """Has a first byte of its answer been sent? Then an error can only cut the connection."""
-        self.request: InferRequest | None = None
-        """None for natural content."""
-        self.error: BaseException | None = None
-        self.answer: bytes | None = None
-        """Ready bytes that wait for earlier requests of the same connection."""
 
     @property
     def request_id(self) -> str:

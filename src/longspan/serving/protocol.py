@@ -58,25 +58,25 @@ class Connection(Answering):
     """One client. Owned by the event loop; nothing here is touched by another thread."""
 
     __slots__ = (
-        "_began", "_body", "_current", "_fields", "_joined", "_large", "_limit", "_lower", "_parser", "_parts", "_paths",
-        "_raw", "_size", "_url", "idle", "on_header",
+        "_began", "_body", "_current", "_fields", "_joined", "_large", "_limit", "_lower", "_parser", "_paths", "_raw",
+        "_seen", "_size", "_url", "idle", "on_body", "on_header", "on_url",
     )  # fmt: skip
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(worker)
         self._paths = worker.routes.paths
-        self._url = b""
+        self._url: list[bytes] = []
         self._fields: dict[bytes, bytes] = {}
-        self.on_header = self._fields.setdefault
-        """The parser's callback: called for every header, so it stays in C. Of one that comes twice the first counts;
-        those that frame a message the parser checks itself."""
+        self._body: list[bytes] = []
+        self.on_url, self.on_header, self.on_body = self._url.append, self._fields.setdefault, self._body.append
+        """Callbacks of the parser that stay in C: parts of the path, headers, parts of the body. Of a header that comes
+        twice the first counts; those that frame a message the parser checks itself."""
         self._current: Exchange | None = None
         """The request whose body is being received."""
-        self._body = b""
-        self._parts: list[bytes] = []
         self._joined = 0
-        """The first part of a body, the further ones, and how many of these have been joined already."""
-        self._size = self._limit = 0
+        """How many of the first parts of the body have been joined already,"""
+        self._seen = self._size = self._limit = 0
+        """how many have been counted, their bytes, and how many bytes there may be before more must be granted."""
         self._began = self._raw = 0
         """When a request that has come in part began (0: there is none), and bytes of its head since then."""
         self._lower = 0
@@ -122,16 +122,13 @@ class Connection(Answering):
 
     # The parser calls --------------------------------------------------------------------------------------
 
-    def on_url(self, url: bytes) -> None:
-        self._url = self._url + url if self._url else url
-        if len(self._url) > MOST_URL_BYTES:
-            raise Refused(RequestError(414, f"the path is longer than {MOST_URL_BYTES} bytes"))
-
     def on_headers_complete(self) -> None:
-        fields, parser, url = self._fields.copy(), self._parser, self._url
+        fields, parser, urls = self._fields.copy(), self._parser, self._url
+        url = urls[0] if len(urls) == 1 else b"".join(urls)
         self._fields.clear()
-        if self._large or len(fields) > MOST_FIELDS:
-            self._measure(fields)
+        urls.clear()
+        if self._large or len(fields) > MOST_FIELDS or len(url) > MOST_URL_BYTES:
+            self._measure(url, fields)
         if len(fields) != self._lower:
             fields = self._lowered(fields)
         try:
@@ -139,35 +136,29 @@ class Connection(Answering):
         except KeyError:
             route = self.worker.routes.find(url, parser.get_method())
         exchange = self._current = Exchange(self, route, fields, parser.should_keep_alive())
-        self._url = b""
         if not _NONE_IS_ODD(fields):
             self._unusual(exchange)
         self._limit = route.free_bytes
         if len(fields.get(b"content-length", b"")) > FEW_DIGITS:
             self._announced(exchange, int(fields[b"content-length"]))
 
-    def on_body(self, part: bytes) -> None:
-        self._size = size = self._size + len(part)
-        if size > self._limit:
-            self._grow()
-        if self._body:
-            self._add(part)
-        else:
-            self._body = part
-
     def on_message_complete(self) -> None:
         exchange = self._current
         assert exchange is not None, "the parser completes no message without its head"
         self._current = None
-        if self._parts:
-            self._body = b"".join((self._body, *self._parts))
-            self._parts, self._joined = [], 0
-        exchange.body, self._body = self._body, b""
+        parts = self._body
+        if parts:
+            exchange.body = body = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            if len(body) > exchange.route.body_bytes:
+                self._current = exchange
+                raise Refused(exchange.route.too_large())
         if self._began:
             self._began, self.continues = 0, False
+            self._joined = self._seen = self._size = 0
         if self._fields:  # trailers; nobody reads them
             self._fields.clear()
-        self._size = self.idle = 0
+        self.idle = 0
         exchange.started = monotonic_ns()
         owed = self.owed
         owed.append(exchange)
@@ -234,12 +225,17 @@ class Connection(Answering):
         elif self._current is None or self._fields:
             # The parser keeps an unfinished header to itself, and trailers are no body: this is what bounds them.
             self._raw += size
-            if self._raw > MOST_HEAD_BYTES:
-                self._refuse(_HEAD_TOO_LARGE)
-                return
-        if self._current is None:
-            self._large = True
         self.worker.wake()
+        try:
+            if self._current is None:
+                self._large = True
+                self._measure(b"".join(self._url), self._fields)
+            else:
+                self._count_body()
+            if self._raw > MOST_HEAD_BYTES:
+                raise Refused(_HEAD_TOO_LARGE)
+        except Refused as refused:
+            self._refuse(refused.error)
 
     def _lowered(self, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
         """Names in lower case. A client that has written them so is not asked again while it sends as many."""
@@ -248,18 +244,23 @@ class Connection(Answering):
             return fields
         return {name.lower(): value for name, value in fields.items()}
 
-    def _measure(self, fields: dict[bytes, bytes]) -> None:
+    def _measure(self, url: bytes, fields: dict[bytes, bytes]) -> None:
+        if len(url) > MOST_URL_BYTES:
+            raise Refused(RequestError(414, f"the path is longer than {MOST_URL_BYTES} bytes"))
         size = sum(len(name) + len(value) + 4 for name, value in fields.items())
         if size > MOST_HEAD_BYTES or len(fields) > MOST_FIELDS:
             raise Refused(_HEAD_TOO_LARGE)
 
-    def _add(self, part: bytes) -> None:
-        """A further part of a body. Of very small ones many become one, so that they do not outweigh what they hold."""
-        parts = self._parts
-        parts.append(part)
-        if len(parts) - self._joined == PARTS_JOINED:
+    def _count_body(self) -> None:
+        """Of a body in part. Of very small parts many become one, so that they do not outweigh what they hold."""
+        parts = self._body
+        self._size += sum(map(len, parts[self._seen :]))
+        if len(parts) - self._joined > PARTS_JOINED:
             parts[self._joined :] = [b"".join(parts[self._joined :])]
             self._joined += 1
+        self._seen = len(parts)
+        if self._size > self._limit:
+            self._grow()
 
     def _broken(self, error: httptools.HttpParserError) -> None:
         """The parser has stopped, by itself or since a callback raised."""
@@ -280,7 +281,8 @@ class Connection(Answering):
         if self._current is not None:
             self.free(self._current)
             self._current = None
-        self._url, self._body, self._parts = b"", b"", []
+        self._url.clear()
+        self._body.clear()
         self.closing = True
         exchange = Exchange(self, refusing(error), {}, keep=False)
         self.owed.append(exchange)

@@ -95,7 +95,9 @@ class Groups:
                 self._called = True
                 self._workshop.loop.call_soon(self._turn)
             else:
-                self._run_alone(exchange)
+                if graph.alone(self._steps, exchange, monotonic_ns) > SLOW:
+                    self._slow()
+                self._finish(exchange)
                 self._ended = monotonic_ns()
             return
         if len(self._waiting) >= self._bound:
@@ -127,23 +129,15 @@ class Groups:
         self._called = False
         waiting, self._waiting = self._waiting, []
         while waiting:
-            if len(waiting) == 1:
-                self._run_alone(waiting.pop())
-            else:
-                group, waiting = cut(waiting, self._rows_limit)
-                if graph.run(self._steps, group, monotonic_ns) > SLOW:
-                    self._slow()
-                for exchange in group:
-                    self._finish(exchange)
+            group, waiting = cut(waiting, self._rows_limit)
+            if graph.run(self._steps, group, monotonic_ns) > SLOW:
+                self._slow()
+            for exchange in group:
+                self._finish(exchange)
             if not self.inline:
                 self._move(waiting)
                 return
         self._ended = monotonic_ns()
-
-    def _run_alone(self, exchange: Exchange) -> None:
-        if graph.alone(self._steps, exchange, monotonic_ns) > SLOW:
-            self._slow()
-        self._finish(exchange)
 
     def _slow(self) -> None:
         if self._pace is not None and not preempted():

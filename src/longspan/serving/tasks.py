@@ -65,7 +65,8 @@ class Tasks:
 
     def drop(self, exchange: Exchange) -> None:
         self._leave(exchange)
-        exchange.task.cancel()
+        if exchange.task is not None:
+            exchange.task.cancel()
 
     def late(self, before: int) -> list[Exchange]:
         late = [one for one in self._running if one.progress < before]
