@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,8 +20,10 @@ ACCEPTED = Accepted(system={"system": {"name": "hello"}}, described=Described(),
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(open_database(tmp_path / "state.db"))
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    kept = Ledger(open_database(tmp_path / "state.db"))
+    yield kept
+    kept.close()
 
 
 def test_generations_are_numbered_from_one_and_know_their_parent(ledger: Ledger) -> None:
@@ -98,15 +101,19 @@ def test_slots_and_facts_are_kept_replaced_and_forgotten(ledger: Ledger) -> None
 
 
 def test_a_commit_is_on_the_disk_before_it_returns(tmp_path: Path) -> None:
-    with open_database(tmp_path / "state.db").connect() as connection:
+    engine = open_database(tmp_path / "state.db")
+    with engine.connect() as connection:
         # 2 is FULL: sqlite3 fsyncs the WAL at every commit (sqlite.org, PRAGMA synchronous).
         assert connection.scalar(sa.text("PRAGMA synchronous")) == 2
         assert connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+    engine.dispose()
     assert (tmp_path / "state.db").stat().st_mode & 0o077 == 0
 
 
 def test_a_state_of_a_newer_longspan_is_refused_in_words(tmp_path: Path) -> None:
-    with open_database(tmp_path / "state.db").begin() as connection:
+    engine = open_database(tmp_path / "state.db")
+    with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
     with pytest.raises(LongspanError, match="written by a newer Longspan"):
         open_database(tmp_path / "state.db")

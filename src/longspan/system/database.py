@@ -35,6 +35,8 @@ def open_database(path: Path) -> Engine:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
+            connection.close()
+            engine.dispose()
             raise LongspanError(
                 f"the state was written by a newer Longspan ({error})",
                 at=path.name,

@@ -163,7 +163,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def listens(pid: int) -> set[tuple[str, int]]:
     """Addresses (hexadecimal, as the kernel prints them) and ports of TCP that the process listens on."""
-    open_files = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    open_files = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            open_files.add(os.readlink(entry))
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:

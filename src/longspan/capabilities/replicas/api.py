@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Protocol
 
@@ -65,7 +66,7 @@ _QUIET_SECONDS = 0.2
 
 
 class Lines(Protocol):
-    def lines(self, *, unit: str, request: str, follow: bool) -> Iterator[str]:
+    def lines(self, *, unit: str, request: str, follow: bool) -> Generator[str, None, None]:
         """Lines as ``SOURCE | TEXT``; an empty one says that there is nothing new yet."""
         ...
 
@@ -91,16 +92,17 @@ def router(logs: Lines, status: Callable[[], messages.Status]) -> APIRouter:
     return routes
 
 
-async def as_they_come(lines: Iterator[str]) -> AsyncGenerator[bytes, None]:
+async def as_they_come(lines: Generator[str, None, None]) -> AsyncGenerator[bytes, None]:
     """The lines, with a pause where there is nothing new.
 
     Paused here and not in a thread: there are few, and one that slept on would never learn that its reader is gone.
     """
-    async for line in iterate_in_threadpool(lines):
-        if line:
-            yield line.encode()
-        else:
-            await asyncio.sleep(_QUIET_SECONDS)
+    with contextlib.closing(lines):
+        async for line in iterate_in_threadpool(lines):
+            if line:
+                yield line.encode()
+            else:
+                await asyncio.sleep(_QUIET_SECONDS)
 
 
 def views(

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -60,7 +60,7 @@ class Logs:
                 shutil.copyfile(path, path.with_suffix(".log.1"))
                 os.truncate(path, 0)
 
-    def lines(self, *, unit: str = "", request: str = "", follow: bool = False) -> Iterator[str]:
+    def lines(self, *, unit: str = "", request: str = "", follow: bool = False) -> Generator[str, None, None]:
         """Lines as ``SOURCE | TEXT``: the last ones of each log, then new ones as they come, and an empty one
         whenever there is nothing new: the caller pauses, or goes.
 
