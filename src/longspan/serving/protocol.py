@@ -4,7 +4,7 @@ Thin, since every request goes through it: httptools parses, a dictionary finds 
 a pipeline and time are bounded. What breaks the framing is answered once and the connection closed, for nobody knows
 where its next request begins. The writing half is in `answers`.
 
-Sources: RFC 9112 (framing), RFC 9110 (semantics: 100-continue, 413, 415, 417, 501), RFC 6585 (431).
+Sources: RFC 9112 (framing), RFC 9110 (100-continue, 413). What is refused of a head stands in `heads`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,16 @@ from longspan.serving.admission import RETRY_AFTER_SECONDS, SECOND
 from longspan.serving.answers import MOST_PIPELINED, Answering
 from longspan.serving.endpoint import refusal
 from longspan.serving.exchange import Exchange
+from longspan.serving.heads import (
+    MOST_FIELDS,
+    MOST_HEAD_BYTES,
+    MOST_URL_BYTES,
+    TOO_LARGE,
+    Refused,
+    measure,
+    none_is_odd,
+    unusual,
+)
 from longspan.serving.routes import refusing
 from longspan.wire import http1
 
@@ -28,30 +38,13 @@ if TYPE_CHECKING:
 
     from longspan.serving.worker import Worker
 
-MOST_URL_BYTES = 8 << 10
-MOST_FIELDS = 128
-MOST_HEAD_BYTES = 64 << 10
-"""Of names and values, each header counting 4 more for what stands between them."""
-_HEAD_TOO_LARGE = RequestError(
-    431, f"the request's head is larger than {MOST_HEAD_BYTES} bytes or {MOST_FIELDS} headers"
-)
 FEW_DIGITS = 4
 """A body whose length has no more is received before anybody asks whether it is too large."""
-_NONE_IS_ODD = frozenset((b"connection", b"content-encoding", b"expect", b"transfer-encoding")).isdisjoint
-"""Are there no headers that change how a request is read or answered?"""
 PARTS_JOINED = 1024
 """Parts of a body that are joined into one: a body that comes byte by byte costs no more than its size."""
 
 BODY_IDLE, BODY_WHOLE = 30 * SECOND, 300 * SECOND
 """How long a request that is being received may pause, and take in all: else 408."""
-
-
-class Refused(Exception):
-    """Raised inside a callback of the parser: answer so, and close."""
-
-    def __init__(self, error: RequestError) -> None:
-        self.error = error
-        super().__init__(error.problem)
 
 
 class Connection(Answering):
@@ -128,7 +121,7 @@ class Connection(Answering):
         self._fields.clear()
         urls.clear()
         if self._large or len(fields) > MOST_FIELDS or len(url) > MOST_URL_BYTES:
-            self._measure(url, fields)
+            measure(url, fields)
         if len(fields) != self._lower:
             fields = self._lowered(fields)
         try:
@@ -136,7 +129,7 @@ class Connection(Answering):
         except KeyError:
             route = self.worker.routes.find(url, parser.get_method())
         exchange = self._current = Exchange(self, route, fields, parser.should_keep_alive())
-        if not _NONE_IS_ODD(fields):
+        if not none_is_odd(fields):
             self._unusual(exchange)
         self._limit = route.free_bytes
         if len(fields.get(b"content-length", b"")) > FEW_DIGITS:
@@ -172,21 +165,13 @@ class Connection(Answering):
     def _unusual(self, exchange: Exchange) -> None:
         """Headers that change how the request is read or answered."""
         fields, parser = exchange.fields, self._parser
-        if parser.should_upgrade():
-            raise Refused(RequestError(501, "this server speaks HTTP/1.1 and changes to nothing else"))
         old = parser.get_http_version() != "1.1"
         if old:
             exchange.keep = False
-        if b"transfer-encoding" in fields:
-            if old or b"content-length" in fields:
-                raise Refused(RequestError(400, "transfer-encoding together with content-length, or in HTTP/1.0"))
-            if fields[b"transfer-encoding"].lower() != b"chunked":
-                raise Refused(RequestError(501, "the only transfer-encoding that is read is chunked"))
-        if fields.get(b"content-encoding", b"identity").lower() != b"identity":
-            exchange.route = refusing(RequestError(415, "content-encoding is not read: send the body as it is"))
+        error = unusual(fields, old=old, upgrade=parser.should_upgrade())
+        if error is not None:
+            exchange.route = refusing(error)
         if b"expect" in fields and not old:
-            if fields[b"expect"].lower() != b"100-continue":
-                raise Refused(RequestError(417, "the only expectation that is met is 100-continue"))
             if self.owed:
                 self.continues = True
                 self._began = self.since = monotonic_ns()
@@ -229,11 +214,11 @@ class Connection(Answering):
         try:
             if self._current is None:
                 self._large = True
-                self._measure(b"".join(self._url), self._fields)
+                measure(b"".join(self._url), self._fields)
             else:
                 self._count_body()
             if self._raw > MOST_HEAD_BYTES:
-                raise Refused(_HEAD_TOO_LARGE)
+                raise Refused(TOO_LARGE)
         except Refused as refused:
             self._refuse(refused.error)
 
@@ -243,13 +228,6 @@ class Connection(Answering):
             self._lower = len(fields)
             return fields
         return {name.lower(): value for name, value in fields.items()}
-
-    def _measure(self, url: bytes, fields: dict[bytes, bytes]) -> None:
-        if len(url) > MOST_URL_BYTES:
-            raise Refused(RequestError(414, f"the path is longer than {MOST_URL_BYTES} bytes"))
-        size = sum(len(name) + len(value) + 4 for name, value in fields.items())
-        if size > MOST_HEAD_BYTES or len(fields) > MOST_FIELDS:
-            raise Refused(_HEAD_TOO_LARGE)
 
     def _count_body(self) -> None:
         """Of a body in part. Of very small parts many become one, so that they do not outweigh what they hold."""

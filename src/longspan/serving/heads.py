@@ -1,0 +1,55 @@
+"""What in the head of a request is refused, and when does that end the connection?
+
+Pure. Sources: RFC 9112 (6.1: framing that cannot be trusted), RFC 9110 (8.4: content codings, 10.1.1: expectations),
+RFC 6585 (431).
+"""
+
+from __future__ import annotations
+
+from longspan.base.errors import RequestError
+
+MOST_URL_BYTES = 8 << 10
+MOST_FIELDS = 128
+MOST_HEAD_BYTES = 64 << 10
+"""Of names and values, each header counting 4 more for what stands between them."""
+
+TOO_LARGE = RequestError(431, f"the request's head is larger than {MOST_HEAD_BYTES} bytes or {MOST_FIELDS} headers")
+
+none_is_odd = frozenset((b"connection", b"content-encoding", b"expect", b"transfer-encoding")).isdisjoint
+"""Are there no headers among these that change how a request is read or answered? Most requests have none."""
+
+
+class Refused(Exception):
+    """The request cannot be read to its end: answer so, and close."""
+
+    def __init__(self, error: RequestError) -> None:
+        self.error = error
+        super().__init__(error.problem)
+
+
+def measure(url: bytes, fields: dict[bytes, bytes]) -> None:
+    """Raises `Refused` 414 or 431."""
+    if len(url) > MOST_URL_BYTES:
+        raise Refused(RequestError(414, f"the path is longer than {MOST_URL_BYTES} bytes"))
+    size = sum(len(name) + len(value) + 4 for name, value in fields.items())
+    if size > MOST_HEAD_BYTES or len(fields) > MOST_FIELDS:
+        raise Refused(TOO_LARGE)
+
+
+def unusual(fields: dict[bytes, bytes], *, old: bool, upgrade: bool) -> RequestError | None:
+    """What such a request is answered with once it has been read; None when it is taken like any other.
+
+    `old`: it is HTTP/1.0. Raises `Refused` where nobody could say where the next request begins.
+    """
+    if upgrade:
+        raise Refused(RequestError(501, "this server speaks HTTP/1.1 and changes to nothing else"))
+    if b"transfer-encoding" in fields:
+        if old or b"content-length" in fields:
+            raise Refused(RequestError(400, "transfer-encoding together with content-length, or in HTTP/1.0"))
+        if fields[b"transfer-encoding"].lower() != b"chunked":
+            raise Refused(RequestError(501, "the only transfer-encoding that is read is chunked"))
+    if not old and fields.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise Refused(RequestError(417, "the only expectation that is met is 100-continue"))
+    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
+        return RequestError(415, "content-encoding is not read: send the body as it is")
+    return None
