@@ -99,7 +99,8 @@ class Endpoint:
             length = exchange.fields.get(_HEADER_LENGTH)
             request = self._codec.decode(exchange.body, None if length is None else _number(length))
             exchange.request, exchange.values = request, request.inputs
-            exchange.rows, exchange.alike = request.rows, request.alike
+            if request.rows != 1 or request.alike:  # else as it was made
+                exchange.rows, exchange.alike = request.rows, request.alike
             self.lane.take(exchange)
         except RequestError as error:
             self.fail(exchange, error)
@@ -124,7 +125,6 @@ class Endpoint:
             exchange.media, exchange.output = negotiator.answer_for(_text(fields.get(b"accept")))
             name = negotiator.input_for(_text(fields.get(b"content-type")))
             exchange.values = {name: natural.to_tensor(exchange.body, self.inputs[name])}
-            exchange.rows, exchange.alike = 1, ()
             self.lane.take(exchange)
         except RequestError as error:
             self.fail(exchange, error)

@@ -165,12 +165,12 @@ def alone(steps: Sequence[Step], case: Case, clock: Clock) -> int:
         except BaseException as error:  # noqa: BLE001 - code of the user; even SystemExit fails this request alone
             case.error, case.failed_at = error, step.name
             step.errors += 1
+            step.times.append(clock() - then)
+            break
         now = clock()
         step.times.append(now - then)
         if case.rows != 1:
             step.rows += case.rows - 1
-        if case.error is not None:
-            break
     return now - begun
 
 

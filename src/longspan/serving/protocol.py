@@ -21,9 +21,7 @@ from longspan.serving.answers import MOST_PIPELINED, Answering
 from longspan.serving.endpoint import refusal
 from longspan.serving.exchange import Exchange
 from longspan.serving.heads import (
-    MOST_FIELDS,
     MOST_HEAD_BYTES,
-    MOST_URL_BYTES,
     TOO_LARGE,
     Refused,
     measure,
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
 
     from longspan.serving.worker import Worker
 
-FEW_DIGITS = 4
-"""A body whose length has no more is received before anybody asks whether it is too large."""
 PARTS_JOINED = 1024
 """Parts of a body that are joined into one: a body that comes byte by byte costs no more than its size."""
 
@@ -102,8 +98,6 @@ class Connection(Answering):
             return
         if self._current is not None or self._url:
             self._in_part(len(data))
-        elif self._large:
-            self._large = False
 
     def eof_received(self) -> None:
         """The client has closed its side: it is gone. (None closes the transport.)"""
@@ -117,54 +111,42 @@ class Connection(Answering):
 
     def on_headers_complete(self) -> None:
         fields, parser, urls = self._fields.copy(), self._parser, self._url
-        url = urls[0] if len(urls) == 1 else b"".join(urls)
         self._fields.clear()
-        urls.clear()
-        if self._large or len(fields) > MOST_FIELDS or len(url) > MOST_URL_BYTES:
-            measure(url, fields)
-        if len(fields) != self._lower:
-            fields = self._lowered(fields)
+        url = urls.pop() if len(urls) == 1 else _joined(urls)
+        if len(fields) != self._lower or self._large:
+            fields = self._looked_through(fields)
         try:
             route = self._paths[url][parser.get_method()]
         except KeyError:
             route = self.worker.routes.find(url, parser.get_method())
-        exchange = self._current = Exchange(self, route, fields, parser.should_keep_alive())
+        self._current = exchange = Exchange(self, route, fields, parser.should_keep_alive())
         if not none_is_odd(fields):
             self._unusual(exchange)
-        self._limit = route.free_bytes
-        if len(fields.get(b"content-length", b"")) > FEW_DIGITS:
-            self._announced(exchange, int(fields[b"content-length"]))
 
     def on_message_complete(self) -> None:
-        exchange = self._current
+        exchange, self._current = self._current, None
         assert exchange is not None, "the parser completes no message without its head"
-        self._current = None
-        parts = self._body
+        route, parts = exchange.route, self._body
         if parts:
-            exchange.body = body = parts[0] if len(parts) == 1 else b"".join(parts)
-            parts.clear()
-            if len(body) > exchange.route.body_bytes:
-                self._current = exchange
-                raise Refused(exchange.route.too_large())
+            exchange.body = body = parts.pop() if len(parts) == 1 else _joined(parts)
+            if len(body) > route.body_bytes:
+                raise Refused(route.too_large())
         if self._began:
-            self._began, self.continues = 0, False
-            self._joined = self._seen = self._size = 0
-        if self._fields:  # trailers; nobody reads them
-            self._fields.clear()
+            self._reset()
         self.idle = 0
         exchange.started = monotonic_ns()
         owed = self.owed
+        if owed:
+            self._pipelined()
         owed.append(exchange)
-        if len(owed) == MOST_PIPELINED:
-            self.full = True
-            self.transport.pause_reading()
-        exchange.route.answer(exchange)
+        route.answer(exchange)
 
     # Less common turns -------------------------------------------------------------------------------------
 
     def _unusual(self, exchange: Exchange) -> None:
         """Headers that change how the request is read or answered."""
         fields, parser = exchange.fields, self._parser
+        self._began = self.since = monotonic_ns()
         old = parser.get_http_version() != "1.1"
         if old:
             exchange.keep = False
@@ -172,20 +154,44 @@ class Connection(Answering):
         if error is not None:
             exchange.route = refusing(error)
         if b"expect" in fields and not old:
+            self._announced(exchange)
             if self.owed:
                 self.continues = True
-                self._began = self.since = monotonic_ns()
             else:
                 self.transport.write(http1.CONTINUE)
 
-    def _announced(self, exchange: Exchange, length: int) -> None:
-        """A body of some size is to come: refuse it now, or make room for it."""
-        route = exchange.route
+    def _looked_through(self, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """Headers that are not too many or too large, names in lower case.
+
+        A client that has written names so is not asked again while it sends as many headers.
+        """
+        measure(b"", fields)
+        self._large = False
+        if b"".join(fields).islower():
+            self._lower = len(fields)
+            return fields
+        return {name.lower(): value for name, value in fields.items()}
+
+    def _reset(self) -> None:
+        """After a request that came in part, or had unusual headers."""
+        self._began, self.continues = 0, False
+        self._joined = self._seen = self._size = self._limit = 0
+        self._fields.clear()  # trailers; nobody reads them
+
+    def _pipelined(self) -> None:
+        """A request has come before an earlier one was answered."""
+        if len(self.owed) == MOST_PIPELINED - 1:
+            self.full = True
+            self.transport.pause_reading()
+
+    def _announced(self, exchange: Exchange) -> None:
+        """A body is to come: refuse it now, or make room for it."""
+        route, length = exchange.route, int(exchange.fields.get(b"content-length", 0))
         if length > route.body_bytes:
             raise Refused(route.too_large())
+        self._limit = max(length, route.free_bytes)
         if length > route.free_bytes:
             self._hold(exchange, length)
-            self._limit = length
 
     def _grow(self) -> None:
         """The body, which came without a length, is longer than what was granted so far."""
@@ -216,18 +222,13 @@ class Connection(Answering):
                 self._large = True
                 measure(b"".join(self._url), self._fields)
             else:
+                if not self._limit:
+                    self._announced(self._current)
                 self._count_body()
             if self._raw > MOST_HEAD_BYTES:
                 raise Refused(TOO_LARGE)
         except Refused as refused:
             self._refuse(refused.error)
-
-    def _lowered(self, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
-        """Names in lower case. A client that has written them so is not asked again while it sends as many."""
-        if b"".join(fields).islower():
-            self._lower = len(fields)
-            return fields
-        return {name.lower(): value for name, value in fields.items()}
 
     def _count_body(self) -> None:
         """Of a body in part. Of very small parts many become one, so that they do not outweigh what they hold."""
@@ -288,3 +289,10 @@ class Connection(Answering):
                 self._refuse(RequestError(408, "the request did not come to its end"))
             return True
         return False
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    """All parts in one; the list is empty then, for the next request."""
+    whole = b"".join(parts)
+    parts.clear()
+    return whole

@@ -15,6 +15,7 @@ from longspan.base.errors import RequestError
 from longspan.serving.admission import Door
 from longspan.serving.endpoint import Endpoint, refusal
 from longspan.serving.exchange import Exchange
+from longspan.serving.heads import measure
 from longspan.wire import http1, oip
 from longspan.wire.orders import Identity
 
@@ -73,7 +74,11 @@ class Routes:
         self._server = _methods({b"OPTIONS": _bare(b"OPTIONS, GET, HEAD, POST")})
 
     def find(self, url: bytes, method: bytes) -> Route:
-        """The route of a path that may carry a query, or stand in absolute form; or one that refuses."""
+        """The route of a path that may carry a query, or stand in absolute form; or one that refuses.
+
+        Raises `Refused` 414.
+        """
+        measure(url, {})
         path = url.partition(b"?")[0]
         if path[:7].lower() == b"http://":  # RFC 9112, 3.2.2: a server must accept it
             path = b"/" + path[7:].partition(b"/")[2]

@@ -1,20 +1,21 @@
 """The short way for the common request: one batched input of numbers, otherwise of fixed size, as JSON, no parameters.
 
 What is not exactly that, or is wrong, gives None: the codec then goes the long way, which knows the exceptions and the
-words. A property in the tests holds the two ways equal. The short way takes 2 us for one row of 16, the long way 4.
+words. A property in the tests holds the two ways equal. What a common request must be is told to msgspec as a type, so
+name, data type, shape and the absence of all else are checked in C; the length of the data remains.
 """
 
 from __future__ import annotations
 
 import struct
 from math import prod
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
 from longspan.base.signatures import TensorType
-from longspan.wire.oip.request import InferRequest, Input, Request
+from longspan.wire.oip.request import InferRequest
 from longspan.wire.tensors import NUMPY, PYTHON, packer
 
 
@@ -28,11 +29,12 @@ class CommonCodec:
     def __init__(self, inputs: dict[str, TensorType], asked: dict[str, bool]) -> None:
         ((self._name, tensor),) = inputs.items()
         self._datatype, self._dtype, self._asked = tensor.dtype, NUMPY[tensor.dtype], asked
-        self._tail = tensor.shape[1:]
-        self._width = prod(int(size) for size in self._tail)
+        tail = [int(size) for size in tensor.shape[1:]]
+        self._width = prod(tail)
+        self._nests = len(tail) == 1
         element: Any = PYTHON[tensor.dtype]
-        self._flat = msgspec.json.Decoder(Request[Input[list[element]]]).decode
-        self._nested = msgspec.json.Decoder(Request[Input[list[list[element]]]]).decode
+        self._flat = _decoder(self._name, tensor.dtype, tail, list[element])
+        self._nested = _decoder(self._name, tensor.dtype, tail, list[list[element]])
         self._guess_nested = False
 
     @staticmethod
@@ -49,25 +51,44 @@ class CommonCodec:
         try:
             request = self._nested(body) if nested else self._flat(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._guess_nested = not nested and len(self._tail) == 1
+            self._guess_nested = not nested and self._nests
             return None
-        if len(request.inputs) != 1 or request.parameters is not None or request.outputs is not None:
-            return None
-        tensor = request.inputs[0]
+        (tensor,) = request.inputs
         shape, values = tensor.shape, tensor.data
-        if tensor.name != self._name or tensor.datatype != self._datatype or tensor.parameters is not None:
+        rows = shape[0]
+        if nested and (values := self._unnested(values, rows)) is None:
             return None
-        if shape[1:] != self._tail or not shape or shape[0] < 1:
-            return None
-        if nested:
-            if len(values) != shape[0] or any(len(row) != self._width for row in values):
-                return None
-            values = values[0] if shape[0] == 1 else [value for row in values for value in row]
-        count = shape[0] * self._width
+        count = rows * self._width
         if len(values) != count:
             return None
         try:
             array = np.ndarray(shape, self._dtype, packer(self._datatype, count)(*values))
         except (struct.error, OverflowError, ValueError):
             return None
-        return InferRequest(request.id or "", {self._name: array}, shape[0], (), self._asked, None)
+        return InferRequest(request.id or "", {self._name: array}, rows, (), self._asked, None)
+
+    def _unnested(self, values: list[list[Any]], rows: int) -> list[Any] | None:
+        """All elements in one list; None when it is ragged."""
+        if len(values) != rows or any(len(row) != self._width for row in values):
+            return None
+        return values[0] if rows == 1 else [value for row in values for value in row]
+
+
+def _decoder(name: str, datatype: str, tail: list[int], data: Any) -> Any:
+    """A decoder that takes nothing but a common request."""
+    rows = Annotated[int, msgspec.Meta(ge=1)]
+    fields: list[Any] = [
+        ("name", Literal[name]),
+        ("shape", tuple[(rows, *(Literal[size] for size in tail))]),  # type: ignore[misc]
+        ("datatype", Literal[datatype]),
+        ("data", data),
+        ("parameters", None, None),
+    ]
+    options: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False}
+    tensor = msgspec.defstruct("CommonInput", fields, **options)
+    request = msgspec.defstruct(
+        "CommonRequest",
+        [("inputs", tuple[tensor]), ("id", str | None, None), ("parameters", None, None), ("outputs", None, None)],  # type: ignore[valid-type]
+        **options,
+    )
+    return msgspec.json.Decoder(request).decode

@@ -49,6 +49,7 @@ class InferCodec:
         self._as_json = dict.fromkeys(outputs, False)
         self._as_binary = dict.fromkeys(outputs, True)
         self._head = b'{"model_name":%b,"model_version":%b,' % _encoded(name, version)
+        self._alone = self._template(next(iter(outputs))) if len(outputs) == 1 else None
         self._decode = msgspec.json.Decoder(Request[AnyInput]).decode
         self._common = CommonCodec(inputs, self._as_json) if CommonCodec.suits(inputs) else None
 
@@ -80,6 +81,13 @@ class InferCodec:
         Raises `RequestError` (500) when JSON cannot hold a value (NaN, Infinity, BYTES that are no UTF-8); its text
         says to ask for binary. It is a 500 since the request was right and somebody should look at the model.
         """
+        if request.asked is self._as_json and self._alone is not None and not request.id:
+            name, what, dtype, template = self._alone
+            array = outputs[name]
+            try:
+                return Encoded(template % (_encode(array.shape), to_json(what, dtype, array)), None)
+            except TensorError as error:
+                raise RequestError(500, str(error)) from None
         parts = [self._head, b'"id":%b,"outputs":[' % _encode(request.id) if request.id else b'"outputs":[']
         blobs: list[bytes] = []
         for name, binary in request.asked.items():
@@ -97,6 +105,12 @@ class InferCodec:
         parts[-1] = b"]}"
         head = b"".join(parts)
         return Encoded(b"".join((head, *blobs)), len(head)) if blobs else Encoded(head, None)
+
+    def _template(self, name: str) -> tuple[str, str, str, bytes]:
+        """How the only output is answered with as JSON: its name, what it is called in errors, type, answer to be."""
+        what, dtype, prefix = self._outputs[name]
+        start = (self._head + b'"outputs":[' + prefix).replace(b"%", b"%%")
+        return name, what, dtype, start + b'%b,"data":%b}]}'
 
     def _tensors(self, tensors: list[AnyInput], tail: memoryview | None) -> tuple[dict[str, Tensor], dict[str, int]]:
         arrays: dict[str, Tensor] = {}

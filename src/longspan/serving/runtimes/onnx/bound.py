@@ -61,7 +61,10 @@ def bind(session: onnxruntime.InferenceSession, signature: Signature, options: A
                     array[...] = value
                 else:
                     run(bound, options)
-                    return {name: copy() for name, copy in made}
+                    outputs = {}
+                    for name, copy in made:
+                        outputs[name] = copy()
+                    return outputs
             except Exception:  # noqa: BLE001 - the ordinary way says what is wrong, if it still is
                 return ordinary(row)
             finally:
