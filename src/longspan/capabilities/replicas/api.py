@@ -21,7 +21,10 @@ _OF_ENDPOINT = ("unit", "slot", "endpoint")
 _OF_STEP = ("unit", "slot", "endpoint", "step")
 
 REQUESTS = Metric(
-    "longspan_requests_total", "counter", "Requests answered by a worker, by HTTP status.", (*_OF_ENDPOINT, "status")
+    "longspan_requests_total",
+    "counter",
+    "Requests answered by a worker, by HTTP status; half a second late.",
+    (*_OF_ENDPOINT, "status"),
 )
 IN_FLIGHT = Metric("longspan_requests_in_flight", "gauge", "Requests that a worker holds now.", _OF_ENDPOINT)
 QUEUED = Metric("longspan_requests_queued", "gauge", "Requests that wait in a worker now.", _OF_ENDPOINT)
@@ -153,7 +156,8 @@ def readings(
         yield Reading(CONNECTIONS, here, load.connections)
         for endpoint in load.endpoints:
             there = (*here, endpoint.name)
-            for status, count in endpoint.requests.items():
+            # From the start, so that a rate can be taken of the first request, too.
+            for status, count in ({200: 0} | endpoint.requests).items():
                 yield Reading(REQUESTS, (*there, str(status or "other")), count)
             yield Reading(IN_FLIGHT, there, endpoint.in_flight)
             yield Reading(QUEUED, there, endpoint.queued)
