@@ -22,7 +22,7 @@ STARTER = (
 )
 """The files of ``starter/``, in the order in which a newcomer reads them."""
 
-Folder = Annotated[str, typer.Argument(metavar="[FOLDER]", help="Where to; it is made if need be.")]
+Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="Where to; it is made if need be.")]
 
 
 def init(folder: Folder = ".") -> None:

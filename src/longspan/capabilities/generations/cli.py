@@ -31,7 +31,7 @@ On = Annotated[
 ]
 To = Annotated[
     int | None,
-    typer.Argument(metavar="[N]", help="Generation to go back to; else the last that served before this one."),
+    typer.Argument(metavar="N", help="Generation to go back to; else the last that served before this one."),
 ]
 
 

@@ -16,7 +16,7 @@ from longspan.client.views import headline, troubles, units_table
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come; Ctrl-C ends it.")]
 Request = Annotated[str, typer.Option("--id", metavar="REQUEST", help="Only lines about this x-request-id.")]
-Unit = Annotated[str, typer.Argument(metavar="[UNIT]", help="Only the replicas of this unit.")]
+Unit = Annotated[str, typer.Argument(metavar="UNIT", help="Only the replicas of this unit.")]
 Raw = Annotated[bool, typer.Option("--json", help="Print each line as it was written, JSON for the most part.")]
 LogFile = Annotated[str, typer.Option("--file", metavar="FILE", help="The file that describes the system.")]
 
