@@ -128,35 +128,43 @@ def _http_connections() -> dict[str, Any]:
         "stream_idle_timeout": "60s",
         "delayed_close_timeout": "1s",
         "rds": {"route_config_name": "main", "config_source": watched(kind_path("rds"))},
-        "http_filters": [
-            # Read from a file of its own: in the listener, each new unit would drain every connection.
-            {
-                "name": _READINESS,
-                "config_discovery": {
-                    "config_source": watched(kind_path("ecds")),
-                    "type_urls": [f"{TYPE}envoy.extensions.filters.http.health_check.v3.HealthCheck"],
-                },
-            },
-            {
-                "name": "router",
-                "typed_config": {
-                    "@type": f"{TYPE}envoy.extensions.filters.http.router.v3.Router",
-                    "suppress_envoy_headers": True,
-                },
-            },
-        ],
+        "http_filters": _filters(),
         "local_reply_config": local_replies(),
-        "access_log": [
-            {
-                "name": "file",
-                "typed_config": {
-                    "@type": f"{TYPE}envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                    "path": ACCESS_LOG,
-                    "log_format": {"json_format": _FIELDS},
-                },
-            }
-        ],
+        "access_log": _access_log(),
     }
+
+
+def _filters() -> list[dict[str, Any]]:
+    return [
+        # Read from a file of its own: in the listener, each new unit would drain every connection.
+        {
+            "name": _READINESS,
+            "config_discovery": {
+                "config_source": watched(kind_path("ecds")),
+                "type_urls": [f"{TYPE}envoy.extensions.filters.http.health_check.v3.HealthCheck"],
+            },
+        },
+        {
+            "name": "router",
+            "typed_config": {
+                "@type": f"{TYPE}envoy.extensions.filters.http.router.v3.Router",
+                "suppress_envoy_headers": True,
+            },
+        },
+    ]
+
+
+def _access_log() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "file",
+            "typed_config": {
+                "@type": f"{TYPE}envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": ACCESS_LOG,
+                "log_format": {"json_format": _FIELDS},
+            },
+        }
+    ]
 
 
 def readiness(units: Iterable[str]) -> dict[str, Any]:
