@@ -7,6 +7,7 @@ last answer from the client's hands).
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from time import monotonic_ns
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ LINGER = 2 * SECOND
 answer from the client's hands."""
 
 
-class Answering(asyncio.Protocol):
+class Answering(asyncio.Protocol, ABC):
     """What a connection owes, and what it has sent. Owned by the event loop."""
 
     __slots__ = (
@@ -57,9 +58,9 @@ class Answering(asyncio.Protocol):
         self.turns: dict[Exchange, asyncio.Future[None]] = {}
 
     @property
+    @abstractmethod
     def receiving(self) -> bool:
-        """Has a part of a request come, and not yet its end?"""
-        raise NotImplementedError
+        """Has a part of a request come, and not yet its end? The reading half knows."""
 
     # Whole answers -----------------------------------------------------------------------------------------
 
