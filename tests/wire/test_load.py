@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from longspan.base.errors import LongspanError
 from longspan.wire import load
-from longspan.wire.load import Load, LoadPage
+from longspan.wire.load import Load, LoadPage, layout
 
 STEPS = [("hello", "prepare"), ("hello", "tiny"), ("tiny", "tiny")]
 
@@ -26,25 +26,25 @@ def page_path(tmp_path: Path) -> str:
 def test_what_is_counted_is_read(page_path: str) -> None:
     page = LoadPage.create(page_path, ["hello", "tiny"], STEPS)
     slots, at = page.slots, page.endpoint("tiny")
-    slots[at + load.STATUS_SLOT[200]] += 2
-    slots[at + load.STATUS_SLOT.get(302, load.OTHER_STATUS)] += 1
-    slots[at + load.IN_FLIGHT] = 5
-    slots[at + load.QUEUED] = 4
-    slots[at + load.REFUSED] = 3
-    slots[at + load.TIMEOUTS] = 2
-    slots[at + load.CANCELLED] = 1
-    slots[at + load.BYTES_IN] = 1 << 40
-    slots[at + load.BYTES_OUT] = 7
+    slots[at + layout.STATUS_SLOT[200]] += 2
+    slots[at + layout.STATUS_SLOT.get(302, layout.OTHER_STATUS)] += 1
+    slots[at + layout.IN_FLIGHT] = 5
+    slots[at + layout.QUEUED] = 4
+    slots[at + layout.REFUSED] = 3
+    slots[at + layout.TIMEOUTS] = 2
+    slots[at + layout.CANCELLED] = 1
+    slots[at + layout.BYTES_IN] = 1 << 40
+    slots[at + layout.BYTES_OUT] = 7
     for nanoseconds in (1, 60_000, 3_600_000_000_000):
-        slots[at + load.DURATION + load.bucket(nanoseconds)] += 1
-        slots[at + load.DURATION_SUM] += nanoseconds
+        slots[at + layout.DURATION + load.bucket(nanoseconds)] += 1
+        slots[at + layout.DURATION_SUM] += nanoseconds
     step = page.step("hello", "tiny")
-    slots[step + load.STEP_COUNT], slots[step + load.STEP_NANOSECONDS] = 6, 1_500_000_000
-    slots[step + load.STEP_ROWS], slots[step + load.STEP_BATCHES], slots[step + load.STEP_ERRORS] = 9, 4, 1
-    slots[page.process + load.CPU_NANOSECONDS] = 2_000_000_000
-    slots[page.process + load.STARTED] = 1_764_000_000_000_000_000
-    slots[page.process + load.READY] = 1
-    slots[page.process + load.CONNECTIONS] = 8
+    slots[step + layout.STEP_COUNT], slots[step + layout.STEP_NANOSECONDS] = 6, 1_500_000_000
+    slots[step + layout.STEP_ROWS], slots[step + layout.STEP_BATCHES], slots[step + layout.STEP_ERRORS] = 9, 4, 1
+    slots[page.process + layout.CPU_NANOSECONDS] = 2_000_000_000
+    slots[page.process + layout.STARTED] = 1_764_000_000_000_000_000
+    slots[page.process + layout.READY] = 1
+    slots[page.process + layout.CONNECTIONS] = 8
     seen = load.read(page_path)
     page.close()
     assert seen is not None
@@ -64,7 +64,7 @@ def test_what_is_counted_is_read(page_path: str) -> None:
 
 def test_another_process_reads_while_it_is_counted(page_path: str) -> None:
     counting = (
-        "import sys; from longspan.wire.load import LoadPage, REFUSED\n"
+        "import sys; from longspan.wire.load import LoadPage; from longspan.wire.load.layout import REFUSED\n"
         "page = LoadPage.create(sys.argv[1], ['a'], [])\n"
         "page.slots[page.endpoint('a') + REFUSED] = 41; print('counted', flush=True); sys.stdin.read()\n"
         "page.slots[page.endpoint('a') + REFUSED] += 1; print('counted', flush=True); sys.stdin.close()\n"
@@ -89,7 +89,7 @@ def _refused(seen: Load | None) -> int:
 
 def test_a_new_worker_takes_over_the_file_and_starts_from_nothing(page_path: str) -> None:
     old = LoadPage.create(page_path, ["a", "b", "c"], STEPS)
-    old.slots[old.endpoint("a") + load.REFUSED] = 9
+    old.slots[old.endpoint("a") + layout.REFUSED] = 9
     new = LoadPage.create(page_path, ["other"], [])
     seen = load.read(page_path)
     assert seen is not None
@@ -121,7 +121,7 @@ def test_a_foreign_file_is_an_error_that_names_it(page_path: str) -> None:
 @given(st.binary(max_size=64), st.booleans())
 def test_any_bytes_are_none_or_a_clear_error(content: bytes, marked: bool) -> None:
     try:
-        assert load.parse(load.MAGIC + content if marked else content) is None
+        assert load.parse(layout.MAGIC + content if marked else content) is None
     except LongspanError as error:
         assert "load page" in str(error)  # noqa: PT017 - either outcome is right; any other is the failure
 

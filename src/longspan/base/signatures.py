@@ -24,9 +24,15 @@ Element = Literal["raw", "text", "json"]
 BATCH = "batch"
 """The name of the first dimension along which alike requests may share one run."""
 
+RAGGED = "~"
+"""Stands before the name of a dimension that may differ from row to row: ``FP32[batch, 3, 48, ~width]``."""
+
 
 class TensorType(msgspec.Struct, frozen=True):
-    """A data type (OIP name) and a shape: numbers are fixed, names are free dimensions."""
+    """A data type (OIP name) and a shape: numbers are fixed, names are free dimensions.
+
+    A name after ``~`` may differ from row to row: such a value is a list of rows, not one array (``serving.rows``).
+    """
 
     dtype: str
     shape: tuple[int | str, ...]
@@ -42,6 +48,11 @@ class TensorType(msgspec.Struct, frozen=True):
         """May rows of several requests share one run of what takes or gives this?"""
         return bool(self.shape) and self.shape[0] == BATCH
 
+    @property
+    def ragged(self) -> bool:
+        """Are its rows of different sizes?"""
+        return any(isinstance(size, str) and size.startswith(RAGGED) for size in self.shape)
+
 
 class Signature(msgspec.Struct, frozen=True):
     """Inputs and outputs of a step by name, and how its callable is called."""
@@ -50,6 +61,8 @@ class Signature(msgspec.Struct, frozen=True):
     outputs: dict[str, TensorType]
     call: Literal["sync", "async", "stream"] = "sync"
     """``stream``: an async iterator; each yielded value is one chunk."""
+    optional: tuple[str, ...] = ()
+    """Inputs that may be left out, because the step that gives them was not run (``when:``)."""
 
     @property
     def batched(self) -> bool:
@@ -82,7 +95,7 @@ Json = Annotated[Any, ElementKind("json")]
 """Any JSON value: decoded before the step sees it, encoded after it returns it. BYTES [1] on the wire."""
 
 _TYPE = re.compile(r"([A-Z]+[0-9]*)\s*\[([^\[\]]*)\]")
-_DIMENSION = re.compile(r"[0-9]{1,9}|[a-z][a-z0-9_]{0,62}")
+_DIMENSION = re.compile(r"[0-9]{1,9}|~?[a-z][a-z0-9_]{0,62}")
 
 
 def parse_tensor_type(text: str, dtypes: frozenset[str]) -> TensorType:

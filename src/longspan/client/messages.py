@@ -34,6 +34,8 @@ class ReplicaView:
     generation: int
     restarts: int
     last_log: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    """Resident; 0 when it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,34 @@ class UnitView:
     name: str
     wanted: int
     replicas: tuple[ReplicaView, ...]
+    reason: str = ""
+    """Why that many, where it is not the file alone that says so: the scaler's words, or who pinned it until when."""
+    cpu: float = 0.0
+    """Cores granted to each replica; 0: nobody said."""
+    memory_bytes: int = 0
+    """What a replica may hold; 0: nobody said."""
+    memory_guard: Literal["", "watched", "cgroup"] = ""
+    """How that is held to: a replica over it is replaced, or the kernel ends it as well."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepView:
+    """What a step has done since its replicas started, all of them together, here or in a unit of its own."""
+
+    service: str
+    name: str
+    unit: str
+    """The unit that runs it."""
+    count: int
+    """Requests it ran for."""
+    errors: int
+    skipped: int
+    seconds: float
+    """The time of all its runs."""
+    waiting: int
+    """Requests that wait for it now."""
+    padding: float = 0.0
+    """Share of its padded inputs that is padding."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +103,7 @@ class Status:
     control: ControlView
     gateway: GatewayView
     units: tuple[UnitView, ...]
+    steps: tuple[StepView, ...] = ()
     failed: FailedView | None = None
     services: tuple[str, ...] = ()
     logs: str = ""

@@ -10,7 +10,8 @@ from array import array
 from collections.abc import Sequence
 
 from longspan.serving.endpoint import Endpoint
-from longspan.wire.load import (
+from longspan.wire.load import LoadPage
+from longspan.wire.load.layout import (
     BYTES_IN,
     BYTES_OUT,
     CANCELLED,
@@ -31,7 +32,6 @@ from longspan.wire.load import (
     STEP_NANOSECONDS,
     STEP_ROWS,
     TIMEOUTS,
-    LoadPage,
 )
 
 

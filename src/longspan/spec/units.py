@@ -47,6 +47,8 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int
     ready_within_seconds: float
     settle_seconds: float
+    memory_bytes: int = 0
+    """A replica over this is drained and replaced (``resources: {memory: ...}``); 0: nobody said."""
 
     @property
     def name(self) -> str:

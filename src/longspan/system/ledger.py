@@ -1,4 +1,4 @@
-"""What control has written down: generations, slots, and a few facts.
+"""What control has written down: generations, slots, counts of replicas, and a few facts.
 
 Control alone writes here. Each method is one transaction; what it returns are the values of
 `system.records`. A generation's content never changes; only how it fares does.
@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from longspan.system.records import Accepted, Generation, Slot, must_be_alone, must_be_current
+from longspan.system.records import Accepted, Count, Generation, Pin, Slot, must_be_alone, must_be_current
 
 _META = sa.MetaData()
 _GENERATIONS = sa.Table(
@@ -37,6 +37,23 @@ _SLOTS = sa.Table(
         sa.Column(name, sa.BigInteger)
         for name in ("generation", "since", "ready_at", "stopping_at", "died_at", "restarts", "quick_deaths")
     ),
+)
+_COUNTS = sa.Table(
+    "counts",
+    _META,
+    sa.Column("unit", sa.Text, primary_key=True),
+    sa.Column("replicas", sa.Integer),
+    sa.Column("reason", sa.Text),
+    sa.Column("at", sa.BigInteger),
+)
+_PINS = sa.Table(
+    "pins",
+    _META,
+    sa.Column("unit", sa.Text, primary_key=True),
+    sa.Column("replicas", sa.Integer),
+    sa.Column("author", sa.Text),
+    sa.Column("at", sa.BigInteger),
+    sa.Column("until", sa.BigInteger),
 )
 _FACTS = sa.Table("facts", _META, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text))
 
@@ -181,6 +198,36 @@ class Ledger:
         """The slot is free again."""
         with self._engine.begin() as connection:
             connection.execute(_SLOTS.delete().where(_SLOTS.c.unit == slot.unit, _SLOTS.c.slot == slot.slot))
+
+    # How many replicas: no generation holds that, see `records.held`
+
+    def counts(self) -> dict[str, Count]:
+        """What the scaler concluded last, by unit."""
+        with self._engine.connect() as connection:
+            return {row.unit: Count(**row._mapping) for row in connection.execute(sa.select(_COUNTS))}
+
+    def want(self, count: Count) -> None:
+        """Write a count down, in place of the unit's last one."""
+        self._put(_COUNTS, msgspec.structs.asdict(count))
+
+    def pins(self) -> dict[str, Pin]:
+        """What people hold units at, by unit; those that have ended too."""
+        with self._engine.connect() as connection:
+            return {row.unit: Pin(**row._mapping) for row in connection.execute(sa.select(_PINS))}
+
+    def pin(self, pin: Pin) -> None:
+        """Write a pin down, in place of the unit's last one."""
+        self._put(_PINS, msgspec.structs.asdict(pin))
+
+    def unpin(self, unit: str) -> None:
+        """The unit is nobody's any more."""
+        with self._engine.begin() as connection:
+            connection.execute(_PINS.delete().where(_PINS.c.unit == unit))
+
+    def _put(self, table: sa.Table, values: dict[str, object]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(table.delete().where(table.c.unit == values["unit"]))
+            connection.execute(table.insert().values(**values))
 
     # Facts
 

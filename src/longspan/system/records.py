@@ -6,6 +6,7 @@ the gateway may send requests. None of them knows how it was read or stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -136,6 +137,35 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """Deaths in a row without having been ready for a while: what back-off grows on."""
 
 
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many replicas a unit shall have now, as the scaler concluded; no part of any generation."""
+
+    unit: str
+    replicas: int
+    reason: str
+    at: int
+    """UTC nanoseconds since 1970."""
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """A count that a person holds a unit at, until it ends. Times are UTC nanoseconds since 1970."""
+
+    unit: str
+    replicas: int
+    author: str
+    at: int
+    until: int
+
+
+def held(unit: Unit, counts: Mapping[str, Count], pins: Mapping[str, Pin], now: int) -> int:
+    """How many replicas the unit shall have at the moment: as a person says, else the scaler, else the file."""
+    pin = pins.get(unit.name)
+    if pin is not None and now < pin.until:
+        return pin.replicas
+    count = counts.get(unit.name)
+    return count.replicas if count is not None else unit.replicas
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The load page of one replica, read at one moment; `load` is the value of `longspan.wire.load`."""
 
@@ -153,6 +183,8 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     state: ReplicaState
     pid: int | None = None
     """None when no process holds the slot's lock."""
+    memory_bytes: int = 0
+    """Resident, as its load page tells; 0 when it does not."""
 
     @property
     def unit(self) -> str:

@@ -22,6 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     queue: int = 256
     """Requests that may wait; one more is answered 503 with Retry-After at once."""
     time_seconds: float = 30.0
+    fan_out: int = 1024
+    """Rows (`batch`) that a step may make of one request; more is refused with 413."""
 
 
 class ModelWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,12 +38,26 @@ class ModelWork(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepWork(msgspec.Struct, frozen=True, kw_only=True):
-    """One step: a model of this unit (`model`) or a Python callable (`run`)."""
+    """One step: a model of this unit (`model`), a Python callable (`run`), or the one and then the other.
+
+    With both, `run` takes what the model gives, and whatever else it names. A step with a `unit` runs in another
+    unit and is called through the egress socket; nothing of it is loaded here.
+    """
 
     name: str
     model: str = ""
     run: str = ""
     """``module:attribute``: a callable, or a class that `settings` are given to once, at start."""
+    unit: str = ""
+    """The unit that runs this step, ``SERVICE.STEP``; empty: this one."""
+    version: str = ""
+    """What that unit answers to: a digest of the step's signature, so that no caller meets another signature."""
+    when: str = ""
+    """``step.output`` (BOOL [1]) or a bare name of the service's inputs: run only if true; after ``not ``: if false."""
+    pad: dict[str, int] = {}
+    """Free dimension of the inputs -> rows are padded with zeros to a multiple of this, and those alike share a run."""
+    after: Signature | None = None
+    """With both a model and `run`: what the callable itself takes and gives; `signature` is the whole step's."""
     settings: dict[str, Any] | None = None
     """The step's ``with:``. A value ``{"$env": "NAME"}`` stands for a secret handed over a descriptor."""
     repeatable: bool
@@ -51,7 +67,7 @@ class StepWork(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceWork(msgspec.Struct, frozen=True, kw_only=True):
-    """A chain of steps, run in order, callable at the gateway."""
+    """A graph of steps in an order in which they can run, callable at the gateway."""
 
     name: str
     version: str
@@ -64,6 +80,8 @@ class ServiceWork(msgspec.Struct, frozen=True, kw_only=True):
     answers: dict[str, str]
     """Media type -> the output it is made from; the first is the default."""
     limits: Limits
+    internal: bool = False
+    """A step apart, under the name of its unit: called through the egress socket, never by the outside."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +96,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """For models that are called by themselves."""
     secrets: dict[str, str] = {}
     """Name of an environment variable -> HMAC of its value, so that a changed secret is changed work."""
+    calls: tuple[str, ...] = ()
+    """Units that steps of this one run in: they must be there before this unit is, and leave after it."""
+    cpu: float = 0.0
+    """Cores granted by ``resources:``; 0: nobody said."""
 
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of the work.
@@ -107,6 +129,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     load: str
     graphs: str
     """Folder of onnxruntime's optimised graphs."""
+    egress: str = ""
+    """Socket of the gateway through which other units are called; empty when this one calls none."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +176,8 @@ class PartialSignature(msgspec.Struct, frozen=True, kw_only=True):
     """``sync``, ``async`` or ``stream``."""
     settings: dict[str, bool] | None = None
     """For a class: parameter names of its constructor -> required. None for a plain callable."""
+    optional: tuple[str, ...] = ()
+    """Inputs annotated ``X | None``: None stands for what a step that was not run would have given."""
 
 
 def decode_orders(text: bytes) -> Orders:
