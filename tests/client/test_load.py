@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longspan.client.load import Answer, Background, Latency, Plan, Report, Request, run
+from longspan.client.load import Answer, Arrivals, Background, Latency, Plan, Ramp, Report, Request, Steady, run
 
 Reply = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
@@ -205,6 +205,32 @@ def test_large_bodies_go_out_whole(socket: Path) -> None:
         assert run(replace(asked, check=lambda answer: "" if answer.body == b"2000000" else "length")).clean
 
 
+def test_requests_are_due_when_they_were_recorded_and_wait_for_nobody(socket: Path) -> None:
+    recorded = (0.0, 0.0, 0.02, 0.021, 0.35)
+    with Server(socket, always(OK)) as server:
+        report = run(plan(server.address, rate_per_second=None, schedule=Arrivals(recorded), seconds=math.inf))
+    assert report.clean
+    assert [window.due for window in report.timeline(0.1)] == [4, 0, 0, 1]
+    assert report.seconds >= 0.35
+
+
+def test_a_ramp_sends_more_and_more_and_tells_it_by_the_second(socket: Path) -> None:
+    with Server(socket, always(OK)) as server:
+        climbing = plan(server.address, rate_per_second=None, schedule=Ramp(0, 100, over_seconds=0.4), seconds=0.6)
+        report = run(climbing)
+    assert report.clean
+    assert [(window.due, window.ok) for window in report.timeline(0.2)] == [(5, 5), (15, 15), (20, 20)]
+    assert all(window.latency.p95 >= window.latency.p50 > 0 for window in report.timeline(0.2))
+
+
+def test_a_load_can_be_stopped_between_arrivals_that_are_far_apart(socket: Path) -> None:
+    with Server(socket, always(OK)) as server:
+        far = plan(server.address, rate_per_second=None, schedule=Arrivals((0.0, 3600.0)), seconds=math.inf)
+        with Background(far) as load:
+            pass
+    assert load.report.due <= 1
+
+
 def test_in_the_background_marks_tell_when_something_was_done(socket: Path) -> None:
     with Server(socket, always(OK)) as server:
         with Background(plan(server.address, seconds=60.0)) as load:
@@ -227,18 +253,25 @@ def test_a_plan_that_cannot_be_kept_is_refused() -> None:
         plan("unix:x", rate_per_second=0)
     with pytest.raises(ValueError, match="20000000"):
         plan("unix:x", seconds=1e9)
+    with pytest.raises(ValueError, match="20000000"):
+        plan("unix:x", seconds=math.inf)
+    with pytest.raises(ValueError, match="either"):
+        plan("unix:x", schedule=Steady(5))
+    with pytest.raises(ValueError, match="either"):
+        plan("unix:x", rate_per_second=None)
 
 
 def test_percentiles_are_nearest_ranks() -> None:
     latency = Latency.of([n * 1_000_000_000 for n in range(100, 0, -1)] + [-1, -2])
-    assert (latency.count, latency.p50, latency.p90, latency.p99, latency.worst) == (100, 50.0, 90.0, 99.0, 100.0)
+    levels = (latency.p50, latency.p90, latency.p95, latency.p99, latency.worst)
+    assert (latency.count, *levels) == (100, 50.0, 90.0, 95.0, 99.0, 100.0)
 
 
 @given(st.lists(st.integers(-3, 10**12), max_size=60))
 def test_percentiles_never_fall_and_each_is_a_measured_value(row: list[int]) -> None:
     latency = Latency.of(row)
     if latency.count:
-        levels = [latency.p50, latency.p90, latency.p99, latency.p999, latency.worst]
+        levels = [latency.p50, latency.p90, latency.p95, latency.p99, latency.p999, latency.worst]
         assert all(lower <= upper for lower, upper in pairwise(levels))
         assert {round(level * 1e9) for level in levels} <= set(row)
 
@@ -248,7 +281,7 @@ def test_the_windows_of_a_timeline_hold_every_request_once(due: int, step: float
     row = tuple(-2 if n % 7 == 0 else n for n in range(due))
     failed = row.count(-2)
     report = Report(
-        rate_per_second=50, seconds=9, due=due, ok=due - failed, failed=failed, not_sent=0, reasons=(),
+        schedule=Steady(50), seconds=9, due=due, ok=due - failed, failed=failed, not_sent=0, reasons=(),
         latency=Latency.of(row), connections=1, worst_lag_seconds=0, marks=(), nanoseconds=row,
     )  # fmt: skip
     windows = report.timeline(step)

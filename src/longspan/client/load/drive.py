@@ -107,8 +107,8 @@ class _Drive:
         self._host = "localhost" if plan.address.startswith("unix:") else plan.address
         self._requests = [(request.head(self._host), request.body) for request in plan.requests]
         self._keys = [request.key for request in plan.requests]
-        self._period_ns = max(1, round(1e9 / plan.rate_per_second))
-        self._most = max(1, round(plan.rate_per_second * plan.seconds))
+        self._when = plan.when
+        self._most = self._when.before(plan.seconds)
         self.stopping = False
         self.started = threading.Event()
         self.marks: list[Mark] = []
@@ -128,13 +128,15 @@ class _Drive:
     async def run(self) -> Report:
         self._loop = asyncio.get_running_loop()
         self._all_due, self._start_ns = asyncio.Event(), time.monotonic_ns() + 1_000_000
-        self._pace = Pace(self._start_ns, self._period_ns)
+        self._pace = Pace(self._start_ns + self._when.due_ns(0))
         self._loop.add_reader(self._pace.descriptor, self._tick)
         self.started.set()
         try:
             while self._sent or not self._all_due.is_set():
                 await asyncio.sleep(_SWEEP_SECONDS)
                 self._sweep()
+                if self.stopping:
+                    self._end()
         finally:
             self._loop.remove_reader(self._pace.descriptor)
             self._pace.close()
@@ -145,19 +147,22 @@ class _Drive:
         return self._report(time.monotonic_ns())
 
     def _tick(self) -> None:
-        self._pace.clear()
         now = time.monotonic_ns()
-        while not self._all_due.is_set():
-            number = len(self._row)
-            due = self._start_ns + number * self._period_ns
-            if self.stopping or number >= self._most:
-                self._all_due.set()
-                self._loop.remove_reader(self._pace.descriptor)
-            elif due > now:
+        while (number := len(self._row)) < self._most and not self.stopping:
+            due = self._start_ns + self._when.due_ns(number)
+            if due > now:
+                # The next stop is looked for in the sweep, too: recorded arrivals may be minutes apart.
+                self._pace.wait_until(due)
                 return
-            else:
-                self._worst_lag_ns = max(self._worst_lag_ns, now - due)
-                self._dispatch(number, now)
+            self._worst_lag_ns = max(self._worst_lag_ns, now - due)
+            self._dispatch(number, now)
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing more is due."""
+        if not self._all_due.is_set():
+            self._all_due.set()
+            self._loop.remove_reader(self._pace.descriptor)
 
     def _dispatch(self, number: int, now: int) -> None:
         if len(self._sent) >= self._plan.in_flight:
@@ -210,7 +215,7 @@ class _Drive:
                 self._fail(number, reason, status, connection.body)
             else:
                 del self._sent[number]
-                self._row[number] = now - self._start_ns - number * self._period_ns
+                self._row[number] = now - self._start_ns - self._when.due_ns(number)
         every = self._plan.new_connection_every
         if connection.usable and (every == 0 or connection.uses < every):
             self._idle.append(connection)
@@ -262,7 +267,7 @@ class _Drive:
         row = tuple(self._row)
         failed, not_sent = row.count(FAILED), row.count(NOT_SENT)
         return Report(
-            rate_per_second=self._plan.rate_per_second,
+            schedule=self._when,
             seconds=self.since_start(now),
             due=len(row),
             ok=len(row) - failed - not_sent,

@@ -1,15 +1,14 @@
-"""A periodic timer of the kernel that an event loop can read.
+"""A timer of the kernel that an event loop can read.
 
 The timers of an event loop are counted in whole milliseconds (libuv, and `epoll_wait` below asyncio):
 at 5,000 requests/s they would send bursts of five, and at 300/s add up to a millisecond to what is
-measured. A timerfd keeps the period to some microseconds, at one small read a tick.
+measured. A timerfd keeps the moment to some microseconds, at one small call for each.
 
 Source: timerfd_create(2). `os.timerfd_create` exists from Python 3.13 on; the promise begins at 3.11.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 
@@ -28,22 +27,22 @@ class _Itimerspec(ctypes.Structure):
 
 
 class Pace:
-    """Readable at `first_ns` (as `time.monotonic_ns`), and then every `period_ns`. Close it when done."""
+    """Readable from the moment that it waits for on (as `time.monotonic_ns`). Close it when done."""
 
-    def __init__(self, first_ns: int, period_ns: int) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        self.descriptor: int = libc.timerfd_create(_CLOCK_MONOTONIC, _FLAGS)
+    def __init__(self, first_ns: int) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.descriptor: int = self._libc.timerfd_create(_CLOCK_MONOTONIC, _FLAGS)
         if self.descriptor < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create failed")
-        spec = _Itimerspec(_Timespec(*divmod(period_ns, 10**9)), _Timespec(*divmod(first_ns, 10**9)))
-        if libc.timerfd_settime(self.descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None):
-            os.close(self.descriptor)
-            raise OSError(ctypes.get_errno(), f"timerfd_settime refused a period of {period_ns} ns")
+        self._spec = _Itimerspec()
+        self._reference = ctypes.byref(self._spec)
+        self.wait_until(first_ns)
 
-    def clear(self) -> None:
-        """Take the tick, so that the descriptor is quiet until the next one."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.descriptor, 8)
+    def wait_until(self, at_ns: int) -> None:
+        """Be quiet until then; setting the timer takes the last tick away, so that nobody need read it."""
+        self._spec.first.seconds, self._spec.first.nanoseconds = divmod(at_ns, 10**9)
+        if self._libc.timerfd_settime(self.descriptor, _TFD_TIMER_ABSTIME, self._reference, None):
+            raise OSError(ctypes.get_errno(), f"timerfd_settime refused {at_ns} ns")
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from longspan.client.load.schedule import MOST_REQUESTS, Schedule, Steady
+
 PENDING, FAILED, NOT_SENT = -1, -2, -3
 """Marks in the row of latencies for a request that has none."""
-
-MOST_REQUESTS = 20_000_000
-"""Of one plan: its latencies are kept exactly, 8 bytes each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +50,21 @@ Check = Callable[[Answer], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A load: what is sent where, how often, for how long.
+    """A load: what is sent where, when, for how long.
 
-    Raises `ValueError` for a plan without requests, with a rate that is not positive, or of more than
-    `MOST_REQUESTS`.
+    Either `rate_per_second` says when, or another `schedule`: a `Ramp`, or the `Arrivals` of a recording. Raises
+    `ValueError` for a plan without requests, with a rate or time that is not positive, with both or neither of the
+    two, and for one of no request or of more than `MOST_REQUESTS`.
     """
 
     address: str
     """``host:port``, or ``unix:PATH``."""
     requests: tuple[Request, ...]
     """Sent in turn, again and again."""
-    rate_per_second: float
-    seconds: float
-    """The longest time that it sends; `Background.stop` ends it before."""
+    rate_per_second: float | None = None
+    schedule: Schedule | None = None
+    seconds: float = math.inf
+    """The longest time that it sends; `Background.stop` ends it before. Recorded arrivals end by themselves."""
     new_connection_every: int = 2
     """2: every second request opens one; 1: each; 0: none that is not needed."""
     time_out_seconds: float = 15.0
@@ -76,12 +77,19 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.requests:
             raise ValueError("a load needs at least one request")
-        if not self.rate_per_second > 0 or not self.seconds > 0:
-            raise ValueError("rate_per_second and seconds must be positive")
-        if self.rate_per_second * self.seconds > MOST_REQUESTS:
-            raise ValueError(f"more than {MOST_REQUESTS} requests: lower rate_per_second or seconds")
+        if (self.rate_per_second is None) == (self.schedule is None):
+            raise ValueError("a load has either a rate_per_second or a schedule")
+        if not self.seconds > 0:
+            raise ValueError("seconds must be positive")
+        if not 0 < self.when.before(self.seconds) <= MOST_REQUESTS:
+            raise ValueError(f"a load is of 1 to {MOST_REQUESTS} requests: mind its rate and its seconds")
         if self.new_connection_every not in (0, 1, 2):
             raise ValueError("new_connection_every is 0, 1 or 2")
+
+    @property
+    def when(self) -> Schedule:
+        """When each request is due."""
+        return self.schedule or Steady(self.rate_per_second or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ class Latency:
     count: int
     p50: float
     p90: float
+    p95: float
     p99: float
     p999: float
     worst: float
@@ -104,8 +113,8 @@ class Latency:
         """From latencies in any order; negative ones (no right answer) are left out."""
         row = sorted(value for value in nanoseconds if value >= 0)
         if not row:
-            return cls(0, *[math.nan] * 5)
-        ranks = (max(0, math.ceil(share * len(row)) - 1) for share in (0.5, 0.9, 0.99, 0.999, 1.0))
+            return cls(0, *[math.nan] * 6)
+        ranks = (max(0, math.ceil(share * len(row)) - 1) for share in (0.5, 0.9, 0.95, 0.99, 0.999, 1.0))
         return cls(len(row), *(row[rank] / 1e9 for rank in ranks))
 
 
@@ -155,7 +164,7 @@ class Window:
 class Report:
     """What became of every request of a load."""
 
-    rate_per_second: float
+    schedule: Schedule
     seconds: float
     due: int
     """All that should have been sent: `ok` + `failed` + `not_sent`."""
@@ -180,15 +189,17 @@ class Report:
 
     def window(self, start: float, end: float) -> Window:
         """What became of the requests due in this span of seconds since the start."""
-        first, last = (min(self.due, max(0, math.ceil(at * self.rate_per_second))) for at in (start, end))
+        first, last = (min(self.due, self.schedule.before(max(0.0, at))) for at in (start, end))
         row = self.nanoseconds[first:last]
         ok = sum(value >= 0 for value in row)
         return Window(start, end, len(row), ok, len(row) - ok, Latency.of(row))
 
     def timeline(self, step_seconds: float = 1.0) -> tuple[Window, ...]:
-        """The whole load in windows of `step_seconds`."""
-        steps = math.ceil(self.due / self.rate_per_second / step_seconds)
-        return tuple(self.window(n * step_seconds, (n + 1) * step_seconds) for n in range(steps))
+        """The whole load in windows of `step_seconds`, by when requests were due; empty ones too."""
+        windows: list[Window] = []
+        while self.schedule.before(len(windows) * step_seconds) < self.due:
+            windows.append(self.window(len(windows) * step_seconds, (len(windows) + 1) * step_seconds))
+        return tuple(windows)
 
     def __str__(self) -> str:
         """A few lines for people: counts, percentiles, and the first failures."""
