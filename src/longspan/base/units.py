@@ -43,6 +43,19 @@ def format_size(value: int) -> str:
     return _format(value, _BYTES)
 
 
+def parse_share(text: str) -> float:
+    """``"75%"`` -> 0.75. Raises `ValueError` with a remedy in its text."""
+    match = _NUMBER_UNIT.fullmatch(text.strip())
+    if match is None or match[3] != "%":
+        raise ValueError(f"{text!r} is not a share such as 75%")
+    return float(f"{match[1]}.{match[2] or 0}") / 100
+
+
+def format_share(value: float) -> str:
+    """0.75 -> ``75%``."""
+    return f"{100 * value:.6f}".rstrip("0").rstrip(".") + "%"
+
+
 def _parse(text: str, factors: dict[str, int], wanted: str) -> int:
     match = _NUMBER_UNIT.fullmatch(text.strip())
     if match is None or match[3] not in factors:

@@ -22,7 +22,6 @@ PLANNED = {
     "releases": "canary, shadow and A/B releases",
     "resources": "shares of CPU, memory and GPU",
     "runs": "training and evaluation jobs",
-    "scaling": "replicas that follow the load; `replicas` is a fixed number",
     "sites": "places other than this machine",
     "targets": "engines other than local processes",
     "tiers": "edge, regional and cloud tiers",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from longspan.spec.limits import Limits
+from longspan.spec.scaling import Scaling
 from longspan.spec.section import Section
 from longspan.spec.steps import Step, TensorTypes
 from longspan.spec.values import MediaRange, MediaType, Name, Reference, Version, duration
@@ -25,6 +26,8 @@ class Service(Section):
     """The version in the service's path; any other version is 404."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that run the service side by side."""
+    scaling: Scaling | None = None
+    """Replicas of the service itself that follow its load (scaling) instead of a fixed number of `replicas`."""
     ready_within: Annotated[timedelta, duration("100ms", "1h")] = READY_WITHIN
     """How long new replicas may take to become ready before an update has failed."""
     settle: Annotated[timedelta, duration("0s", "1h")] = SETTLE

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from longspan.spec.scaling import Scaling
 from longspan.spec.section import Section
 from longspan.spec.values import Name, Target, Tensor, TensorName
 
@@ -26,6 +27,8 @@ class Step(Section):
     """Given once, at start, to the class named by ``run:``. Only here a value may be a secret: ``${env:NAME}``."""
     repeatable: bool = False
     """Running it twice does no harm, so a request may be sent again when a replica dies. Models always are."""
+    scaling: Scaling | None = None
+    """Replicas of the step that follow its load (scaling); such a step is a unit of its own."""
     inputs: TensorTypes | None = None
     """Types of inputs that the annotations of ``run:`` leave open."""
     outputs: TensorTypes | None = None

@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from longspan.base.dtypes import BY_OIP
 from longspan.base.names import LABEL
 from longspan.base.signatures import TensorType, parse_tensor_type
-from longspan.base.units import format_duration, format_size, parse_duration, parse_size
+from longspan.base.units import format_duration, format_share, format_size, parse_duration, parse_share, parse_size
 from longspan.spec.places import printable
 
 
@@ -56,7 +56,7 @@ class Form:
         return dict(self.schema)
 
 
-# --------------------------------------------------------------------------------- durations and sizes
+# ------------------------------------------------------------------------- durations, sizes and shares
 
 
 def duration(least: str, most: str) -> Form:
@@ -85,6 +85,19 @@ def size(least: str, most: str) -> Form:
 
     pattern = r"^[0-9]{1,15}(\.[0-9]{1,6})? ?(B|KiB|MiB|GiB|TiB)$"
     return Form(read, format_size, {"type": "string", "pattern": pattern})
+
+
+def share(least: str, most: str) -> Form:
+    """A share such as ``75%``, from `least` to `most`; 1 is the whole."""
+    low, high = parse_share(least), parse_share(most)
+
+    def read(value: Any) -> float:
+        found: float = _measure(value, parse_share, "a share such as 75%")
+        if not low <= found <= high:
+            raise refused(f"is {format_share(found)}, outside {least} to {most}")
+        return found
+
+    return Form(read, format_share, {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,6})? ?%$"})
 
 
 def _measure(value: Any, parse: Callable[[str], Any], wanted: str) -> Any:

@@ -8,7 +8,8 @@ the author of the file. An unknown key is looked for in the whole tree: where it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -22,7 +23,7 @@ _KEY = "[key]"
 """How pydantic marks that the key, not the value, was refused."""
 _CHOICES = 1000
 """Names that are looked through for the one that was meant."""
-_PLACEHOLDER = {"models": "MODEL", "services": "SERVICE", "steps": "STEP"}
+_PLACEHOLDER = {"models": "MODEL", "services": "SERVICE", "steps": "STEP", "schedules": "N"}
 
 
 def findings(error: ValidationError, data: Any, root: type[Section], most: int = 200) -> tuple[Finding, ...]:
@@ -78,6 +79,8 @@ def _finding(detail: Any, data: Any, root: type[Section]) -> Finding:
             # Somebody's secret may stand where the settings of a step should.
             shown = "text" if path[-1:] == ("with",) and isinstance(value, str) else show(value)
             return Finding(path, f"is {shown}, and keys with values belong here", _proposal("Write", path, root))
+        case "tuple_type":
+            return Finding(path, f"is {show(value)}, and a list belongs here", "Write each entry after a hyphen.")
         case "int_type" | "int_from_float":
             return Finding(path, f"is {show(value)}, and a whole number belongs here", _unquote(value, str.isdigit))
         case "bool_type":
@@ -141,7 +144,8 @@ def _proposal(verb: str, path: Path, root: type[Section]) -> str:
         return f"{verb} {flow(root.example)[1:-1]}."
     section = section_at(path, root)
     if section is not None:
-        return f"{verb} {path[-1]}: {flow(section.example)}."
+        head = "" if isinstance(path[-1], int) else f"{path[-1]}: "
+        return f"{verb} {head}{flow(section.example)}."
     parent = section_at(path[:-1], root)
     if parent is not None and path[-1] in parent.example:
         return f"{verb} {path[-1]}: {flow(parent.example[str(path[-1])])}."
@@ -175,8 +179,16 @@ def sections(root: type[Section], pattern: tuple[str, ...] = ()) -> Iterator[tup
     """All sections under `root` with where they stand: ``("services", "*", "limits")``; ``*`` is any name."""
     yield pattern, root
     for key, name in root.keys().items():
-        annotation: Any = root.model_fields[name].annotation
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            yield from sections(annotation, (*pattern, key))
-        elif (values := get_args(annotation)[1:]) and isinstance(values[0], type) and issubclass(values[0], Section):
-            yield from sections(values[0], (*pattern, key, "*"))
+        for section, below in _sections_of(root.model_fields[name].annotation):
+            yield from sections(section, (*pattern, key, *below))
+
+
+def _sections_of(annotation: Any) -> Iterator[tuple[type[Section], tuple[str, ...]]]:
+    """The sections that a field may hold: by itself or not at all, by names, or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation, ()
+        return
+    many = () if get_origin(annotation) in (Union, UnionType) else ("*",)
+    for inner in get_args(annotation):
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield inner, many
