@@ -22,3 +22,5 @@ class Limits(Section):
     """Requests of one replica that may wait; one more is answered 503 with Retry-After."""
     time: Annotated[timedelta, duration("10ms", "1h")] = timedelta(seconds=30)
     """How long a request may take, waiting included, before it is answered 504."""
+    fan_out: Annotated[int, Field(ge=1, le=65_536)] = 1024
+    """Rows (`batch`) that a step may make of one request; one that makes more is answered 413."""

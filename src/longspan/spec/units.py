@@ -54,6 +54,11 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         return self.work.unit
 
+    @property
+    def cpu(self) -> float:
+        """Cores granted to each replica; 0: nobody said."""
+        return self.work.cpu
+
 
 def describe_orders(system: System, *, code_path: str, model_paths: Mapping[str, str]) -> DescribeOrders:
     """What a child is told in order to read all signatures. `model_paths`: model -> path of its file."""
@@ -158,5 +163,6 @@ def _service(name: str, section: Service, chain: Chain) -> ServiceWork:
             body_bytes=section.limits.body,
             queue=section.limits.queue,
             time_seconds=section.limits.time.total_seconds(),
+            fan_out=section.limits.fan_out,
         ),
     )
