@@ -79,8 +79,6 @@ def _finding(detail: Any, data: Any, root: type[Section]) -> Finding:
             # Somebody's secret may stand where the settings of a step should.
             shown = "text" if path[-1:] == ("with",) and isinstance(value, str) else show(value)
             return Finding(path, f"is {shown}, and keys with values belong here", _proposal("Write", path, root))
-        case "tuple_type":
-            return Finding(path, f"is {show(value)}, and a list belongs here", "Write each entry after a hyphen.")
         case "int_type" | "int_from_float":
             return Finding(path, f"is {show(value)}, and a whole number belongs here", _unquote(value, str.isdigit))
         case "bool_type":
