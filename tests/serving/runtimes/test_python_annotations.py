@@ -30,6 +30,11 @@ def shown(described: PartialSignature) -> str:
         ('def f(x: Annotated[list[bytes], Shape("batch")]) -> int: ...', "x BYTES[batch] -> result INT64[1]"),
         ('def f(x: Annotated[list[str], Shape(3)]) -> int: ...', "x TEXT[3] -> result INT64[1]"),
         ('def f(x: str) -> Annotated[list[Json], Shape("n")]: ...', "x TEXT[1] -> result JSON[n]"),
+        (
+            'def f(x: Annotated[list[NDArray[np.float32]], Shape("batch", 3, "~w")]) -> str: ...',
+            "x FP32[batch, 3, ~w] -> result TEXT[1]",
+        ),
+        ('def f(x: Annotated[list[np.ndarray], Shape("batch", "~n")]) -> str: ...', "x ? -> result TEXT[1]"),
         ("def f(x, y: NDArray[np.float32], z: np.ndarray): ...", "x ?, y ?, z ? -> ?"),
         ('def f(x: Annotated[NDArray[Any], Shape("n")]) -> NDArray[np.int8]: ...', "x ? -> result ?"),
         ("def f(x: bytes) -> dict[str, NDArray[np.float32]]: ...", "x BYTES[1] -> ?"),
@@ -44,6 +49,21 @@ def test_annotations_say_what_a_step_takes_and_gives(source: str, signature: str
     described = describe(f"{module(source)}:f")
     assert shown(described) == signature
     assert (described.call, described.settings) == ("sync", None)
+
+
+@pytest.mark.parametrize(
+    "hint", ["bytes | None", "None | bytes", "Optional[bytes]", "Annotated[list[bytes], Shape('batch')] | None"]
+)
+def test_an_input_that_may_be_none_is_optional(hint: str, module: Module) -> None:
+    described = describe(f"{module(f'from typing import Optional{chr(10)}def f(x: {hint}, y: Json) -> str: ...')}:f")
+    assert described.optional == ("x",)
+    assert described.inputs["x"] is not None
+    assert described.inputs["x"].dtype == "BYTES"
+
+
+def test_an_input_of_any_value_or_with_a_default_is_not_optional(module: Module) -> None:
+    described = describe(f"{module('def f(x: Json, y: bytes | None = None) -> str: ...')}:f")
+    assert (described.optional, list(described.inputs)) == ((), ["x"])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +129,20 @@ def test_annotations_that_are_no_strings_are_read_too(module: Module) -> None:
     ("source", "problem"),
     [
         ("def f(x: dict) -> str: ...", "parameter 'x' is annotated dict, which is no tensor. Use bytes, str, Json,"),
-        ("def f(x: bytes | None) -> str: ...", "parameter 'x' is annotated bytes | None, which is no tensor"),
+        ("def f(x: bytes | str | None) -> str: ...", "parameter 'x' is annotated bytes | str | None, which is no"),
+        ("def f(x: bytes) -> str | None: ...", "the return is annotated str | None, which is no tensor"),
+        (
+            'def f(x: Annotated[list[NDArray[np.int8]], Shape("batch", 3)]) -> str: ...',
+            "parameter 'x' is a list of arrays of Shape('batch', 3), and no dimension of it differs from row to row",
+        ),
+        (
+            'def f() -> Annotated[list[NDArray[np.int8]], Shape("n", "~w")]: ...',
+            "the return is a list of arrays of Shape('n', '~w'), which does not begin with batch. Write",
+        ),
+        (
+            'def f() -> Annotated[NDArray[np.int8], Shape("batch", "~w")]: ...',
+            "the return is one array, and Shape('batch', '~w') is of rows that differ. Write Annotated[list[NDArray",
+        ),
         ("def f(x: bytes) -> list[str]: ...", "the return is annotated list, which is no tensor"),
         ('def f(x: Annotated[list[int], Shape("n")]) -> str: ...', "parameter 'x' is a list; a list holds bytes, str"),
         ('def f(x: Annotated[bytes, Shape("n")]) -> str: ...', "parameter 'x' is annotated bytes, which is no tensor"),

@@ -7,6 +7,8 @@ annotation                                       tensor                         
 ``int``, ``float``, ``bool``                     INT64, FP64, BOOL [1]          the number
 ``Annotated[NDArray[np.float32], Shape(...)]``   FP32 of that shape             the array
 ``Annotated[list[bytes], Shape("batch")]``       BYTES of that shape            a list (also of ``str``, ``Json``)
+``Annotated[list[NDArray[...]], Shape(...)]``    rows, ``~`` marks what differs a list of arrays, without `batch`
+``X | None``, of a parameter                     that of X                      None if what gives it was not run
 none, or an array without `Shape`                the file must declare it       by type: see `Form`
 ===============================================  =============================  ==================================
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
@@ -26,14 +29,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 
 from longspan.base.errors import LongspanError
-from longspan.base.signatures import ElementKind, Shape, TensorType
+from longspan.base.signatures import BATCH, RAGGED, ElementKind, Shape, TensorType
 from longspan.serving.runtimes.python.resolve import resolve
 from longspan.wire.orders import PartialSignature
 from longspan.wire.tensors import NUMPY
 
-Form = Literal["array", "one", "list", ""]
-"""How a step has a tensor: as an array, as its one element, as a list of elements. Empty: BYTES [1] as its one element,
-all else as an array."""
+Form = Literal["array", "one", "list", "rows", ""]
+"""How a step has a tensor: as an array, as its one element, as a list of elements, as a list of arrays of different
+sizes. Empty: BYTES [1] as its one element, a ragged type as rows, all else as an array."""
 
 RESULT = "result"
 """Name of the output of a return that does not name its own."""
@@ -47,6 +50,7 @@ _ONE = {
 }
 _STREAMS = (collections.abc.AsyncIterator, collections.abc.AsyncGenerator, collections.abc.AsyncIterable)
 _DTYPES = {dtype: name for name, dtype in NUMPY.items()} | {np.dtype("S"): "BYTES", np.dtype("U"): "BYTES"}
+_ROWS = 'Write Annotated[list[NDArray[np.float32]], Shape("batch", 3, 48, "~width")] for rows of different sizes'
 _KNOWN = "Use bytes, str, Json, int, float, bool or Annotated[NDArray[np.float32], Shape(...)]"
 
 
@@ -68,6 +72,8 @@ class Callee(NamedTuple):
     """Are the outputs the items or attributes of what is returned?"""
     settings: dict[str, bool] | None
     """For a class: parameter of its constructor -> required."""
+    optional: tuple[str, ...] = ()
+    """Inputs that may be None."""
 
 
 def describe(run: str) -> PartialSignature:
@@ -81,6 +87,7 @@ def describe(run: str) -> PartialSignature:
         outputs=None if callee.outputs is None else {name: slot.tensor for name, slot in callee.outputs.items()},
         call=callee.call,
         settings=callee.settings,
+        optional=callee.optional,
     )
 
 
@@ -106,7 +113,8 @@ def read(run: str, attribute: Any) -> Callee:
     returned = hints.get("return", inspect.Signature.empty)
     call, returned = _call(run, target, returned)
     outputs, fields = _outputs(run, returned)
-    return Callee(call, _inputs(run, parameters, hints), outputs, fields, settings)
+    inputs, optional = _inputs(run, parameters, hints)
+    return Callee(call, inputs, outputs, fields, settings, optional)
 
 
 def _call(run: str, target: Callable[..., Any], returned: Any) -> tuple[Literal["sync", "async", "stream"], Any]:
@@ -130,8 +138,12 @@ def _settings(run: str, attribute: type) -> dict[str, bool]:
     return {p.name: p.default is inspect.Parameter.empty for p in parameters if p.kind in named}
 
 
-def _inputs(run: str, parameters: list[inspect.Parameter], hints: dict[str, Any]) -> dict[str, Slot]:
+def _inputs(
+    run: str, parameters: list[inspect.Parameter], hints: dict[str, Any]
+) -> tuple[dict[str, Slot], tuple[str, ...]]:
+    """All inputs, and those of them that may be None."""
     inputs: dict[str, Slot] = {}
+    optional = []
     for parameter in parameters:
         if parameter.kind not in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
             raise LongspanError(
@@ -141,8 +153,20 @@ def _inputs(run: str, parameters: list[inspect.Parameter], hints: dict[str, Any]
             )
         if parameter.default is inspect.Parameter.empty:
             hint = hints.get(parameter.name, inspect.Parameter.empty)
-            inputs[parameter.name] = _slot(run, f"parameter {parameter.name!r}", hint)
-    return inputs
+            bare = _without_none(hint)
+            if bare is not hint:
+                optional.append(parameter.name)
+            inputs[parameter.name] = _slot(run, f"parameter {parameter.name!r}", bare)
+    return inputs, tuple(optional)
+
+
+def _without_none(hint: Any) -> Any:
+    """X of ``X | None``; any other hint as it is."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        rest = [choice for choice in typing.get_args(hint) if choice is not types.NoneType]
+        if len(rest) == 1 < len(typing.get_args(hint)):
+            return rest[0]
+    return hint
 
 
 def _outputs(run: str, returned: Any) -> tuple[dict[str, Slot] | None, bool]:
@@ -193,7 +217,11 @@ def _slot(run: str, what: str, hint: Any) -> Slot:
         return Slot(TensorType("BYTES", (1,), kinds[0].element), "one")
     origin = typing.get_origin(hint) or hint
     if origin is np.ndarray:
+        if shapes and _ragged(shapes[0]):
+            raise LongspanError(f"{what} is one array, and {shapes[0]} is of rows that differ", at=run, remedy=_ROWS)
         return Slot(_array(hint, shapes[0]) if shapes else None, "array")
+    if origin is list and shapes and _of_arrays(hint):
+        return Slot(_rows(run, what, hint, shapes[0]), "rows")
     if origin is list and shapes:
         return Slot(_list(run, what, hint, shapes[0]), "list")
     if hint in _ONE and not shapes:
@@ -213,6 +241,26 @@ def _array(hint: Any, shape: Shape) -> TensorType | None:
     except TypeError:  # an abstract one, such as np.floating
         return None
     return TensorType(name, shape.dimensions) if name else None
+
+
+def _ragged(shape: Shape) -> bool:
+    return any(isinstance(size, str) and size.startswith(RAGGED) for size in shape.dimensions)
+
+
+def _of_arrays(hint: Any) -> bool:
+    (element,) = typing.get_args(hint) or (None,)
+    return (typing.get_origin(element) or element) is np.ndarray
+
+
+def _rows(run: str, what: str, hint: Any, shape: Shape) -> TensorType | None:
+    """None when the annotation leaves the data type open."""
+    if shape.dimensions[:1] != (BATCH,) or not _ragged(shape):
+        problem = f"{what} is a list of arrays of {shape}, and no dimension of it differs from row to row"
+        if _ragged(shape):
+            problem = f"{what} is a list of arrays of {shape}, which does not begin with {BATCH}"
+        raise LongspanError(problem, at=run, remedy=_ROWS)
+    (element,) = typing.get_args(hint)
+    return _array(element, shape)
 
 
 def _list(run: str, what: str, hint: Any, shape: Shape) -> TensorType:
