@@ -216,7 +216,7 @@ def test_binary_and_json_mix_in_one_request_and_one_answer() -> None:
             {"binary_data_size": 64},
             b"",
             None,
-            "input 'x' has binary_data_size, but the request has no header inference-header",
+            "input 'x' has binary_data_size, but there is no header inference-header",
         ),
         ({"binary_data_size": 64}, b"1234", 0, "input 'x' has binary_data_size 64; 4 bytes are left in the body"),
         ({"binary_data_size": 4}, b"1234", 0, "input 'x' of shape [1, 16] and FP32 is 64 bytes; 4 came"),

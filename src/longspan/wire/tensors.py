@@ -25,7 +25,11 @@ from longspan.base.dtypes import BY_OIP, TABLE
 from longspan.base.signatures import BATCH, TensorType
 
 Tensor = NDArray[Any]
+Buffer = bytes | bytearray | memoryview
+"""Bytes, whoever's memory they are; nobody changes it any more."""
 
+ALIGNMENT = 16
+"""What stands before binary tensors is padded to a multiple of this, so that whoever reads them need not copy."""
 NUMPY = {row.oip: np.dtype(row.numpy) for row in TABLE}
 """OIP name -> numpy dtype, little-endian."""
 _CODES = dict(zip(BY_OIP, "?BHIQbhiqefd", strict=False))
@@ -155,7 +159,7 @@ def to_lists(what: str, array: Tensor) -> Any:
     return array.tolist()
 
 
-def from_binary(what: str, tensor: TensorType, shape: Sequence[int], data: bytes | memoryview) -> Tensor:
+def from_binary(what: str, tensor: TensorType, shape: Sequence[int], data: Buffer) -> Tensor:
     """Little-endian row-major bytes (BYTES: 4-byte length before each element) to an array of `shape`.
 
     A read-only view of `data` where its alignment allows. Raises `TensorError`.
@@ -178,13 +182,23 @@ def from_binary(what: str, tensor: TensorType, shape: Sequence[int], data: bytes
         raise TensorError(f"{what} of shape {_list(shape)}: {error}") from None
     if tensor.dtype == "BOOL" and count and array.view("u1").max() > 1:
         raise TensorError(f"{what} is BOOL: each byte is 0 or 1")
-    return array if array.flags.aligned else array.copy()
+    if not array.flags.aligned:
+        array = array.copy()
+    array.flags.writeable = False
+    return array
 
 
 def to_binary(array: Tensor) -> bytes:
     """The reverse of `from_binary`. `array` has a dtype of the table; BYTES elements are `bytes` or `str`."""
+    return bytes(binary_view(array))
+
+
+def binary_view(array: Tensor) -> Buffer:
+    """The same, without a copy where the array lies in memory as it is sent: then it must not be changed any more."""
     if array.dtype.kind != "O":
-        return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        row_major = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        # A view of nothing cannot be cast to bytes.
+        return row_major.reshape(-1).view("u1").data if array.size else b""
     parts: list[bytes] = []
     for element in array.ravel().tolist():
         content = element.encode() if isinstance(element, str) else element

@@ -16,7 +16,7 @@ import numpy as np
 
 from longspan.base.signatures import TensorType
 from longspan.wire.oip.request import InferRequest
-from longspan.wire.tensors import NUMPY, PYTHON, packer
+from longspan.wire.tensors import NUMPY, PYTHON, Buffer, packer
 
 
 class CommonCodec:
@@ -45,7 +45,7 @@ class CommonCodec:
         (tensor,) = inputs.values()
         return tensor.dtype != "BYTES" and tensor.batched and all(isinstance(size, int) for size in tensor.shape[1:])
 
-    def decode(self, body: bytes) -> InferRequest | None:
+    def decode(self, body: Buffer) -> InferRequest | None:
         """None when the body is not a common request, or is wrong."""
         nested = self._guess_nested
         try:

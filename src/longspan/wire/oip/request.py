@@ -1,4 +1,4 @@
-"""How does an inference request look: as JSON, and once it is checked?
+"""How does an inference request or its answer look: as JSON, and once it is checked?
 
 Unknown fields are refused; parameters that are not the protocol's own are the client's affair.
 """
@@ -43,7 +43,9 @@ class Input(msgspec.Struct, Generic[Data], forbid_unknown_fields=True, gc=False)
     parameters: dict[str, Any] | None = None
 
 
-class AnyInput(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class AnyTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An input or an output, its data not looked at yet."""
+
     name: str
     shape: tuple[int, ...]
     datatype: str
@@ -56,3 +58,11 @@ class Request(msgspec.Struct, Generic[Data], forbid_unknown_fields=True, gc=Fals
     id: str | None = None
     parameters: dict[str, Any] | None = None
     outputs: list[Output] | None = None
+
+
+class InferAnswer(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    outputs: list[AnyTensor]
+    model_name: str = ""
+    model_version: str = ""
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
