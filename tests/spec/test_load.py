@@ -42,7 +42,7 @@ def complaints(text: str | bytes) -> tuple[str, ...]:
 
 def test_a_file_becomes_a_system() -> None:
     system = load(HELLO).system
-    assert (system.name, system.gateway.port, system.models["iris"].threads) == ("hello", 0, 1)
+    assert (system.name, system.gateway.port, system.models["iris"].threads) == ("hello", 0, None)
     service = system.services["flower"]
     assert (service.replicas, service.ready_within.total_seconds(), service.limits.body) == (2, 60, 16 << 20)
     assert list(service.steps) == ["read", "classify"]
@@ -52,14 +52,14 @@ def test_a_file_becomes_a_system() -> None:
 def test_defaults_are_filled_in_and_units_stay_as_people_write_them() -> None:
     assert load(HELLO).system.canonical() == {
         "system": {"name": "hello", "code_limit": "64MiB"},
-        "models": {"iris": {"path": "iris.onnx", "threads": 1, "version": "1"}},
+        "models": {"iris": {"path": "iris.onnx", "version": "1"}},
         "services": {
             "flower": {
                 "version": "1",
                 "replicas": 2,
                 "ready_within": "1m",
                 "settle": "10s",
-                "limits": {"body": "16MiB", "queue": 256, "time": "30s"},
+                "limits": {"body": "16MiB", "queue": 256, "time": "30s", "fan_out": 1024},
                 "accepts": {"application/json": "read.content"},
                 "answers": {"application/json": "classify.species"},
                 "steps": {
@@ -67,8 +67,9 @@ def test_defaults_are_filled_in_and_units_stay_as_people_write_them() -> None:
                         "run": "steps:Read",
                         "with": {"strict": True, "token": "${env:TOKEN}"},
                         "repeatable": True,
+                        "apart": False,
                     },
-                    "classify": {"model": "iris"},
+                    "classify": {"model": "iris", "apart": False},
                 },
             }
         },

@@ -19,7 +19,7 @@ from tests.spec.files import as_flow, systems
 SCHEMA = json_schema()
 SILENT = {"$schema", "$defs", "title", "description", "default", "examples"}
 NESTED = {"$ref", "properties", "patternProperties", "additionalProperties"}
-TYPES = {"object": dict, "string": str, "integer": int, "boolean": bool}
+TYPES = {"object": dict, "string": str, "integer": int, "number": (int, float), "boolean": bool}
 RULES: dict[str, Callable[[Any, Any], bool]] = {
     "type": lambda wanted, value: (
         isinstance(value, TYPES[wanted]) and (wanted != "integer" or not isinstance(value, bool))
@@ -29,10 +29,11 @@ RULES: dict[str, Callable[[Any, Any], bool]] = {
     "maxLength": lambda wanted, value: not isinstance(value, str) or len(value) <= wanted,
     "minProperties": lambda wanted, value: not isinstance(value, dict) or len(value) >= wanted,
     "maxProperties": lambda wanted, value: not isinstance(value, dict) or len(value) <= wanted,
-    "minimum": lambda wanted, value: not isinstance(value, int) or value >= wanted,
-    "maximum": lambda wanted, value: not isinstance(value, int) or value <= wanted,
+    "minimum": lambda wanted, value: not isinstance(value, int | float) or value >= wanted,
+    "maximum": lambda wanted, value: not isinstance(value, int | float) or value <= wanted,
     "required": lambda wanted, value: not isinstance(value, dict) or set(wanted) <= set(value),
     "oneOf": lambda wanted, value: sum(not objections(option, value) for option in wanted) == 1,
+    "anyOf": lambda wanted, value: any(not objections(option, value) for option in wanted),
 }
 """Keyword of JSON Schema 2020-12 -> does the value keep to it? As far as our schema uses them."""
 
@@ -106,7 +107,13 @@ GOOD = {
         ("services.s.answers", {"text/*": "x.y"}),
         ("services.s.steps", {}),
         ("services.s.steps.x", {}),
-        ("services.s.steps.x.model", "m"),
+        ("services.s.steps.x.from", {"a": "b c"}),
+        ("services.s.steps.x.from", {}),
+        ("services.s.steps.x.pad", {"~width": 32}),
+        ("services.s.steps.x.pad", {"width": 0}),
+        ("services.s.steps.x.when", "not a b"),
+        ("services.s.steps.x.resources", {"cpu": 0}),
+        ("services.s.steps.x.resources", {"memory": "1GB"}),
         ("services.s.steps.x.run", "steps.py"),
         ("services.s.inputs", {"a": "FP32"}),
         ("gateway", {"port": 65536}),

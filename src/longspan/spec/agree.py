@@ -13,6 +13,7 @@ from typing import Any
 from longspan.spec.models import PACKAGE
 from longspan.spec.places import Finding, Path
 from longspan.spec.secrets import MARK, secret_name
+from longspan.spec.services import EXCLUSIVE
 from longspan.spec.steps import Step
 from longspan.spec.words import did_you_mean
 
@@ -38,6 +39,9 @@ def findings(data: Any) -> Iterator[Finding]:
         for step, value in steps.items():
             if isinstance(value, dict):
                 yield from _step(value, ("services", name, "steps", step), list(models))
+        for one, (other, remedy) in EXCLUSIVE.items():
+            if one in service and other in service:
+                yield Finding(("services", name, other), f"cannot stand beside {one}", remedy, of_key=True)
         yield from _natural(service, ("services", name))
     yield from _secrets(data, ())
 
@@ -63,9 +67,7 @@ def _model(model: dict[str, Any], path: Path) -> Iterator[Finding]:
 
 def _step(step: dict[str, Any], path: Path, models: list[str]) -> Iterator[Finding]:
     model, known = step.get("model"), Step.keys()
-    if "model" in step and "run" in step:
-        yield Finding(path, "has both model and run", "Make two steps of it.", of_key=True)
-    elif "model" not in step and "run" not in step and all(key in known for key in step):
+    if "model" not in step and "run" not in step and all(key in known for key in step):
         yield Finding(path, "has neither model nor run", "Add model: NAME or run: MODULE:NAME.", of_key=True)
     elif isinstance(model, str) and model not in models:
         yield Finding((*path, "model"), f"names no model of this file: {model}", did_you_mean(model, models))

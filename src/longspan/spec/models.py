@@ -19,8 +19,9 @@ class Model(Section):
 
     path: ModelPath
     """An ONNX file: a path from the folder of longspan.yaml, or ``package:PACKAGE/PATH`` in an installed package."""
-    threads: Annotated[int, Field(ge=1, le=256)] = 1
-    """Threads of one run. More make one request quicker and, mostly, the machine's throughput lower."""
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Threads of one run. Default: the whole cores of ``resources: {cpu: ...}`` where it runs, else 1. More make one
+    request quicker and, mostly, the machine's throughput lower."""
     version: Version = "1"
     """The version in the model's path; any other version is 404."""
     digest: Sha256 | None = None

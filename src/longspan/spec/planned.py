@@ -9,23 +9,18 @@ from __future__ import annotations
 PLANNED = {
     "access": "who may call what",
     "alerts": "telling people what is wrong",
-    "apart": "a step in a process of its own",
     "audit": "the record of who did what",
     "batching": "settings of batching; what waits is batched by itself",
-    "branches": "graphs of steps",
     "cache": "caching of answers",
     "datasets": "data pipelines",
     "drift": "watching for drift",
-    "from": "graphs of steps; inputs bind by name to what stands before",
     "lanes": "keeping cheap requests from waiting behind costly ones",
     "python": "an interpreter of its own for a step",
     "releases": "canary, shadow and A/B releases",
-    "resources": "shares of CPU, memory and GPU",
     "runs": "training and evaluation jobs",
     "sites": "places other than this machine",
     "targets": "engines other than local processes",
     "tiers": "edge, regional and cloud tiers",
     "url": "steps in another language or on another host",
-    "when": "branches of a graph",
 }
 """Key -> what it will be for. They are refused at every level."""

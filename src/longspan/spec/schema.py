@@ -20,7 +20,7 @@ def json_schema() -> dict[str, Any]:
     parts = raw.pop("$defs")
     for section in {section.__name__: section for _, section in sections(System)}.values():
         _finish(raw if section is System else parts[section.__name__], section)
-    parts["Step"]["oneOf"] = [{"required": ["model"]}, {"required": ["run"]}]
+    parts["Step"]["anyOf"] = [{"required": ["model"]}, {"required": ["run"]}]
     return {"$schema": DIALECT, **raw, "title": "longspan.yaml", "$defs": dict(sorted(parts.items()))}
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from longspan.spec.limits import Limits
+from longspan.spec.resources import Resources
 from longspan.spec.scaling import Scaling
 from longspan.spec.section import Section
 from longspan.spec.steps import Step, TensorTypes
@@ -16,16 +17,23 @@ from longspan.spec.values import MediaRange, MediaType, Name, Reference, Version
 READY_WITHIN = timedelta(seconds=60)
 SETTLE = timedelta(seconds=10)
 
+EXCLUSIVE = {
+    "scaling": ("replicas", "Take replicas out: min and max of scaling say how many there are."),
+}
+"""Key of a service -> the key that cannot stand beside it, and what to do."""
+
 
 class Service(Section):
-    """A chain of steps behind one name, callable by the Open Inference Protocol and by natural content."""
+    """A graph of steps behind one name, callable by the Open Inference Protocol and by natural content."""
 
     example: ClassVar[dict[str, Any]] = {"steps": {"prepare": {"run": "steps:prepare"}}}
 
     version: Version = "1"
     """The version in the service's path; any other version is 404."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
-    """Processes that run the service side by side."""
+    """Processes that run the service side by side: all its steps but those that are units of their own."""
+    resources: Resources | None = None
+    """What each replica of the service itself is granted; steps that are units of their own have theirs."""
     scaling: Scaling | None = None
     """Replicas of the service itself that follow its load (scaling) instead of a fixed number of `replicas`."""
     ready_within: Annotated[timedelta, duration("100ms", "1h")] = READY_WITHIN
@@ -41,4 +49,4 @@ class Service(Section):
     answers: Annotated[dict[MediaType, Reference], Field(min_length=1, max_length=32)] | None = None
     """Natural content that it gives: media type -> the output it is made from (``name.result``); the default first."""
     steps: Annotated[dict[Name, Step], Field(min_length=1, max_length=64)]
-    """The stages, run in the order of the file."""
+    """The stages. A step runs when all that it takes is there; the last of the file gives the service's outputs."""

@@ -11,7 +11,7 @@ from longspan.spec.gateway import Gateway
 from longspan.spec.models import Model
 from longspan.spec.places import Places
 from longspan.spec.section import Section
-from longspan.spec.services import Service
+from longspan.spec.services import EXCLUSIVE, Service
 from longspan.spec.values import Name, size
 from longspan.spec.words import findings
 
@@ -56,8 +56,11 @@ class System(Section):
         """
         data: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         for service in data["services"].values():
+            for one, (other, _) in EXCLUSIVE.items():
+                if one in service:
+                    del service[other]
             for step in service["steps"].values():
-                if "model" in step:
+                if "run" not in step:
                     del step["repeatable"]
         return data
 

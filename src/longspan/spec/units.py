@@ -129,7 +129,7 @@ def _model(name: str, system: System, described: Described, pins: Pins, *, answe
     return ModelWork(
         name=name,
         version=section.version,
-        threads=section.threads,
+        threads=section.threads or 1,
         digest=pins.models[name].digest if name in pins.models else "",
         signature=described.models[name],
         answers=answers,

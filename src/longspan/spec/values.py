@@ -47,6 +47,8 @@ class Form:
     read: Callable[[Any], Any]
     write: Callable[[Any], Any]
     schema: dict[str, Any]
+    pattern: str = ""
+    """What text of this form matches, where that is all there is to it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         write = core_schema.plain_serializer_function_ser_schema(self.write)
@@ -125,7 +127,7 @@ def text(pattern: str, problem: str, remedy: str) -> Form:
             raise refused(f"is {show(value)}, {problem}", remedy)
         return value
 
-    return Form(read, str, {"type": "string", "pattern": f"^(?:{pattern})$"})
+    return Form(read, str, {"type": "string", "pattern": f"^(?:{pattern})$"}, pattern)
 
 
 Name = Annotated[
@@ -140,24 +142,20 @@ Version = Annotated[
 ]
 """One segment of the paths ``/v2/models/NAME/versions/VERSION``."""
 
-TensorName = Annotated[
-    str,
-    text(
-        r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}",
-        "which is no name of an input or output",
-        "It begins with a letter, a digit or _ and has at most 128 of those and . : / -.",
-    ),
-]
+TENSOR_NAME = text(
+    r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}",
+    "which is no name of an input or output",
+    "It begins with a letter, a digit or _ and has at most 128 of those and . : / -.",
+)
+TensorName = Annotated[str, TENSOR_NAME]
 """The name of an input or output; those of models come from the model, so more than labels is allowed."""
 
-Reference = Annotated[
-    str,
-    text(
-        rf"(?:{LABEL.pattern}\.)?[A-Za-z0-9_][A-Za-z0-9_.:/-]{{0,127}}",
-        "which names no input or output",
-        "Write STEP.NAME, such as prepare.content.",
-    ),
-]
+REFERENCE = text(
+    rf"(?:{LABEL.pattern}\.)?[A-Za-z0-9_][A-Za-z0-9_.:/-]{{0,127}}",
+    "which names no input or output",
+    "Write STEP.NAME, such as prepare.content.",
+)
+Reference = Annotated[str, REFERENCE]
 """``step.name``, or a bare name of the service's own."""
 
 Target = Annotated[
@@ -234,7 +232,7 @@ def _read_tensor_type(value: Any) -> TensorType:
 
 
 _WORDS = "|".join([*BY_OIP, "TEXT", "JSON"])
-_DIMENSION = "[0-9]{1,9}|[a-z][a-z0-9_]{0,62}"
+_DIMENSION = "[0-9]{1,9}|~?[a-z][a-z0-9_]{0,62}"
 Tensor = Annotated[
     TensorType,
     Form(
@@ -243,4 +241,5 @@ Tensor = Annotated[
         {"type": "string", "pattern": rf"^ *(?:{_WORDS}) *\[ *(?:(?:{_DIMENSION}) *(?:, *(?:{_DIMENSION}) *)*)?\] *$"},
     ),
 ]
-"""``FP32[batch, 16]``: a data type and a shape; numbers are fixed, names are free. ``TEXT`` and ``JSON`` are BYTES."""
+"""``FP32[batch, 16]``: a data type and a shape; numbers are fixed, names are free, and after ``~`` each row's own.
+``TEXT`` and ``JSON`` are BYTES."""

@@ -79,11 +79,8 @@ def _finding(detail: Any, data: Any, root: type[Section]) -> Finding:
             # Somebody's secret may stand where the settings of a step should.
             shown = "text" if path[-1:] == ("with",) and isinstance(value, str) else show(value)
             return Finding(path, f"is {shown}, and keys with values belong here", _proposal("Write", path, root))
-        case "int_type" | "int_from_float":
-            return Finding(path, f"is {show(value)}, and a whole number belongs here", _unquote(value, str.isdigit))
-        case "bool_type":
-            remedy = "Write true or false, without quotes."
-            return Finding(path, f"is {show(value)}, and true or false belongs here", remedy)
+        case "int_type" | "int_from_float" | "float_type" | "bool_type":
+            return _of_another_kind(path, value, kind)
         case "greater_than_equal":
             return Finding(path, f"is {show(value)}; the least is {context['ge']}")
         case "less_than_equal":
@@ -93,6 +90,14 @@ def _finding(detail: Any, data: Any, root: type[Section]) -> Finding:
         case "too_long":
             return Finding(path, f"has {context['actual_length']} entries; the most is {context['max_length']}")
     return Finding(path, f"is {show(value)}, which cannot stand here", _proposal("Write", path, root))
+
+
+def _of_another_kind(path: Path, value: Any, kind: str) -> Finding:
+    wanted, remedy = {
+        "float_type": ("a number", _unquote(value, _is_number)),
+        "bool_type": ("true or false", "Write true or false, without quotes."),
+    }.get(kind, ("a whole number", _unquote(value, str.isdigit)))
+    return Finding(path, f"is {show(value)}, and {wanted} belongs here", remedy)
 
 
 def _meant(path: Path, root: type[Section]) -> Path:
@@ -152,6 +157,10 @@ def _proposal(verb: str, path: Path, root: type[Section]) -> str:
 
 def _unquote(value: Any, fits: Any) -> str:
     return "Take the quotes away." if isinstance(value, str) and fits(value) else ""
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
 
 
 def _present(data: Any, path: Path) -> bool:
