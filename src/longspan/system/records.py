@@ -79,6 +79,8 @@ class Endpoint(msgspec.Struct, frozen=True, order=True):
     unit: str
     slot: int
     socket: str
+    version: str = ""
+    """What it answers to, if it is a step apart: callers of another version are not sent there."""
 
 
 class GatewayWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +102,7 @@ class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     listening: bool = False
     applied: dict[str, str] = {}
-    """Kind of configuration (`lds`, `cds`, `rds`, `ecds`, `eds/UNIT`) -> version that Envoy took."""
+    """Kind of configuration (`lds`, `cds`, `rds`, `egress`, `ecds`, `eds/UNIT`) -> version that Envoy took."""
     endpoints: frozenset[str] = frozenset()
     """Socket paths that Envoy's clusters hold now: what is routed."""
     leaving_since: int | None = None

@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from longspan.capabilities.gateway.adapters import Envoy, choose_port
+from longspan.capabilities.gateway.adapters import EGRESS_SOCKET, Envoy, choose_port
 from longspan.capabilities.gateway.decide import in_force
 from longspan.capabilities.gateway.run import converge, wind_down
+from longspan.client.connection import UnixConnection
 from longspan.client.load import Background, Plan, Request
 from longspan.system.records import Endpoint, GatewaySeen, GatewayWanted
 from longspan.wire.orders import Work
@@ -101,7 +102,23 @@ class Site:
         self, path: str, body: bytes | None = b"{}", *, method: str = "", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        return self._ask(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS), path, body, method, headers
+        )
+
+    def call_unit(self, path: str, body: bytes | None = b"{}", *, headers: Mapping[str, str] | None = None) -> Answer:
+        """The same as a worker does it: through the egress socket."""
+        connection = UnixConnection(str(self.state / EGRESS_SOCKET), PATIENCE_SECONDS)
+        return self._ask(connection, path, body, "", headers)
+
+    @staticmethod
+    def _ask(
+        connection: http.client.HTTPConnection,
+        path: str,
+        body: bytes | None,
+        method: str,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
         try:
             connection.request(method or ("GET" if body is None else "POST"), path, body, dict(headers or {}))
             response = connection.getresponse()

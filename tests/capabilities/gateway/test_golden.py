@@ -18,7 +18,7 @@ import pytest
 
 from longspan.capabilities.gateway.adapters import find_envoy
 from longspan.capabilities.gateway.decide import first_files
-from tests.capabilities.gateway.works import VERSION, endpoint, model, step, wanted, work
+from tests.capabilities.gateway.works import VERSION, apart, endpoint, model, step, wanted, work
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gateway"
 CASES = {
@@ -30,8 +30,15 @@ CASES = {
         model("tiny"),
         endpoints=(endpoint("charge"), endpoint("tiny", 1)),
     ),
+    "a-step-apart": wanted(
+        work("read", step("look")),
+        apart("read.find"),
+        apart("read.write", version="b2", repeatable=False, seconds=5),
+        endpoints=(endpoint("read"), endpoint("read.find", 0, "a1"), endpoint("read.find", 1, "a2")),
+    ),
 }
 EVERY_TIME = {"cds", "rds", "ecds"}
+OF_STEPS_APART = {"egress"}
 
 
 def rendered(case: str) -> dict[str, str]:
@@ -42,7 +49,8 @@ def rendered(case: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_wish_becomes_the_files_that_were_reviewed(case: str) -> None:
-    shown = {name for name in rendered(case) if case == "one-service" or name in EVERY_TIME or name.startswith("eds-")}
+    every_time = EVERY_TIME | (OF_STEPS_APART if case == "a-step-apart" else set())
+    shown = {name for name in rendered(case) if case == "one-service" or name in every_time or name.startswith("eds-")}
     files = {f"{name}.json": text for name, text in rendered(case).items() if name in shown}
     folder = GOLDEN / case
     if os.environ.get("GOLDEN") == "write":
@@ -75,11 +83,14 @@ def whole(files: dict[str, str]) -> dict[str, Any]:
     """One static configuration of what the watched files say, since `validate` does not read those."""
     kinds = {name: json.loads(text) for name, text in files.items()}
     bootstrap: dict[str, Any] = kinds.pop("bootstrap")
-    listener = kinds["lds"]["resources"][0]
-    http = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    del http["rds"], http["http_filters"][0]["config_discovery"]
-    http["route_config"] = {key: value for key, value in kinds["rds"]["resources"][0].items() if key != "@type"}
-    http["http_filters"][0]["typed_config"] = kinds["ecds"]["resources"][0]["typed_config"]
+    listeners = kinds["lds"]["resources"]
+    for listener, table in zip(listeners, ("rds", "egress"), strict=True):
+        http = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        del http["rds"], listener["@type"]
+        http["route_config"] = {key: value for key, value in kinds[table]["resources"][0].items() if key != "@type"}
+        if table == "rds":
+            del http["http_filters"][0]["config_discovery"]
+            http["http_filters"][0]["typed_config"] = kinds["ecds"]["resources"][0]["typed_config"]
     clusters = kinds["cds"]["resources"]
     for cluster in clusters:
         if cluster["type"] == "EDS":
@@ -87,5 +98,5 @@ def whole(files: dict[str, str]) -> dict[str, Any]:
             cluster |= {"type": "STATIC", "load_assignment": {k: v for k, v in endpoints.items() if k != "@type"}}
             del cluster["eds_cluster_config"]
         del cluster["@type"]
-    del listener["@type"], bootstrap["dynamic_resources"]
-    return bootstrap | {"static_resources": {"listeners": [listener], "clusters": clusters}}
+    del bootstrap["dynamic_resources"]
+    return bootstrap | {"static_resources": {"listeners": listeners, "clusters": clusters}}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from longspan.capabilities.gateway.decide import File, first_files, in_force, next_files
 from longspan.system.records import GatewaySeen, GatewayWanted
-from tests.capabilities.gateway.works import VERSION, endpoint, wanted, work
+from tests.capabilities.gateway.works import VERSION, apart, endpoint, wanted, work
 
-UNITS = ("a", "b", "c")
+UNITS = ("a", "b", "b.c")
 
 
 class Taken:
@@ -40,7 +40,7 @@ class Taken:
 
     @property
     def used(self) -> set[str]:
-        hosts = _resources(self.applied["rds"])[0]["virtual_hosts"]
+        hosts = [host for kind in ("rds", "egress") for host in _resources(self.applied[kind])[0]["virtual_hosts"]]
         routes = {route["route"]["cluster"] for host in hosts for route in host["routes"] if "route" in route}
         ready = _resources(self.applied["ecds"])[0]["typed_config"]["cluster_min_healthy_percentages"]
         return (routes | set(ready)) - {"_control"}
@@ -78,13 +78,15 @@ def _resources(file: File) -> list[Mapping[str, Any]]:
 
 wishes = st.builds(
     lambda units, slots: wanted(
-        *(work(unit) for unit in sorted(units)),
-        endpoints=tuple(endpoint(unit, slot) for unit in sorted(units) for slot in sorted(slots)),
+        *(apart(unit) if "." in unit else work(unit) for unit in sorted(units)),
+        endpoints=tuple(
+            endpoint(unit, slot, "v" if "." in unit else "") for unit in sorted(units) for slot in sorted(slots)
+        ),
     ),
     st.sets(st.sampled_from(UNITS)),
     st.sets(st.integers(0, 2)),
 )
-kinds = st.sets(st.sampled_from(("cds", "rds", "ecds", "lds", *(f"eds/{unit}" for unit in UNITS))))
+kinds = st.sets(st.sampled_from(("cds", "rds", "egress", "ecds", "lds", *(f"eds/{unit}" for unit in UNITS))))
 
 
 @given(wishes, st.lists(st.tuples(wishes, st.lists(kinds, max_size=4)), max_size=4))

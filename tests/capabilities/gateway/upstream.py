@@ -1,7 +1,8 @@
 """A small real HTTP server on a unix socket, for the gateway to send requests to.
 
 ``python upstream.py SOCKET NAME``: answers what it saw as JSON. The query, else a short body, tells it how to behave:
-``status=500`` answers so, ``wait=0.5`` takes so long, ``die=1`` kills itself with the request in hand,
+``status=500`` answers so, ``only=NAME`` answers 404 unless that is its name, ``wait=0.5`` takes so long,
+``die=1`` kills itself with the request in hand,
 ``chunks=3`` streams so many lines, ``pause=0.1`` apart. Like a worker, it listens under a temporary
 name and renames that over the socket's path, so that the path always leads somewhere that answers.
 """
@@ -58,7 +59,7 @@ class Upstream:
                 "size": len(body), "answered": self.answered, "open": self.open,
             }  # fmt: skip
             answer = json.dumps(seen).encode()
-            status = how.get("status", "200")
+            status = "404" if how.get("only", self.name) != self.name else how.get("status", "200")
             extra = b"endpoint-load-metrics: TEXT cpu_utilization=0.5\r\n"
             writer.write(b"HTTP/1.1 %s Any\r\n%scontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
                          % (status.encode(), extra, len(answer), answer))  # fmt: skip

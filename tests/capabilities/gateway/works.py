@@ -38,8 +38,25 @@ def model(name: str) -> Work:
     return Work(unit=name, models=(held,))
 
 
-def endpoint(unit: str, slot: int = 0) -> Endpoint:
-    return Endpoint(unit, slot, f"run/{unit}/{slot}.sock")
+def apart(unit: str, *, version: str = "a1", repeatable: bool = True, seconds: float = 30.0) -> Work:
+    """A unit that runs one step of a service, called by other units only; with a model that the outside may ask."""
+    name = unit.partition(".")[2]
+    service = ServiceWork(
+        name=unit,
+        version=version,
+        inputs=_TENSOR,
+        outputs={},
+        steps=(step(name, repeatable=repeatable),),
+        accepts={},
+        answers={},
+        limits=Limits(time_seconds=seconds),
+        internal=True,
+    )
+    return Work(unit=unit, services=(service,), models=model(name).models)
+
+
+def endpoint(unit: str, slot: int = 0, version: str = "") -> Endpoint:
+    return Endpoint(unit, slot, f"run/{unit}/{slot}.sock", version)
 
 
 def wanted(*works: Work, endpoints: tuple[Endpoint, ...] = (), port: int = 8080) -> GatewayWanted:

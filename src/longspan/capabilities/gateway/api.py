@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from longspan.base.metrics import Distribution, Metric, Reading
+from longspan.capabilities.gateway.decide.clusters import unit_of
 
 ANSWERS = Metric(
     "longspan_gateway_answers_total", "counter", "Answers to callers, those of the gateway itself included.", ("class",)
@@ -118,5 +119,5 @@ def translate(text: str) -> Iterator[Reading]:
 
 
 def _values(metric: Metric, labels: Mapping[str, str]) -> tuple[str, ...]:
-    known = {"unit": labels.get(_UNIT, ""), "class": f"{labels.get(_CLASS, '')}xx"}
+    known = {"unit": unit_of(labels.get(_UNIT, "")), "class": f"{labels.get(_CLASS, '')}xx"}
     return tuple(known[label] for label in metric.labels)

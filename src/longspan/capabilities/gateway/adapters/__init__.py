@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from longspan.capabilities.gateway.adapters.envoy import Envoy, find_envoy
 from longspan.capabilities.gateway.adapters.ports import choose_port, refuse_taken
+from longspan.capabilities.gateway.decide.paths import EGRESS_SOCKET
 
-__all__ = ["Envoy", "choose_port", "find_envoy", "refuse_taken"]
+__all__ = ["EGRESS_SOCKET", "Envoy", "choose_port", "find_envoy", "refuse_taken"]

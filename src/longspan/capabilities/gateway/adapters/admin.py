@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from longspan.base.errors import Unreachable
+from longspan.capabilities.gateway.decide.clusters import unit_of
 from longspan.client.http import unix_request
 
 TIMEOUT_SECONDS = 0.5
@@ -25,13 +26,16 @@ _PREFIXES = {
     "cluster_manager.cds": "cds",
     "listener_manager.lds": "lds",
     "http.gateway.rds.main": "rds",
+    "http.egress.rds.egress": "egress",
     "extension_config_discovery.http_filter.readiness": "ecds",
 }
 _WANTED = (
-    r"^(cluster_manager\.cds|listener_manager\.lds|http\.gateway\.rds\.main"
+    r"^(cluster_manager\.cds|listener_manager\.lds|http\.gateway\.rds\.main|http\.egress\.rds\.egress"
     r"|extension_config_discovery\.http_filter\.readiness|cluster\.[^.]+)\.(version_text|update_rejected|update_failure)$"
     r"|^listener_manager\.(total_listeners_active|workers_started)$"
 )
+_LISTENERS = 2
+"""The one for the outside and the one for our workers: with fewer, one of them could not be opened."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ class Admin:
             applied=applied,
             refusals=refusals,
             endpoints=frozenset(_sockets(clusters)),
-            listening=bool(stats.get("listener_manager.total_listeners_active"))
+            listening=stats.get("listener_manager.total_listeners_active", 0) >= _LISTENERS
             and bool(stats.get("listener_manager.workers_started")),
         )
 
@@ -100,7 +104,7 @@ class Admin:
 
 def _kind(name: str) -> tuple[str, str]:
     prefix, _, what = name.rpartition(".")
-    return _PREFIXES.get(prefix) or f"eds/{prefix.removeprefix('cluster.')}", what
+    return _PREFIXES.get(prefix) or f"eds/{unit_of(prefix.removeprefix('cluster.'))}", what
 
 
 def _sockets(clusters: list[Mapping[str, Any]]) -> list[str]:

@@ -23,7 +23,7 @@ from longspan.capabilities.gateway.adapters.admin import Admin, Told
 from longspan.capabilities.gateway.adapters.ports import refuse_taken
 from longspan.capabilities.gateway.adapters.refusal import last_line, last_refusal
 from longspan.capabilities.gateway.decide import Past, Step, died
-from longspan.capabilities.gateway.decide.paths import ACCESS_LOG, ADMIN_SOCKET, ENVOY_LOG, FOLDER, LOCK, kind_path
+from longspan.capabilities.gateway.decide.paths import ACCESS_LOG, ADMIN_SOCKET, EGRESS_SOCKET, ENVOY_LOG, FOLDER, LOCK, kind_path
 from longspan.system.locks import holder
 from longspan.system.records import GatewaySeen
 
@@ -142,8 +142,9 @@ class Envoy:
         self._past = msgspec.structs.replace(self._past, started_at=time.time_ns())
 
     def drain(self) -> None:
-        """Take no new connection, and close the others as their requests end. Doing it twice does no harm."""
-        for path in ("/healthcheck/fail", "/drain_listeners"):
+        """Take no new connection of the outside, and close the others as their requests end; what these still have to
+        call of units apart goes on. Doing it twice does no harm."""
+        for path in ("/healthcheck/fail", "/drain_listeners?inboundonly"):
             with contextlib.suppress(Unreachable):
                 self._admin.do(path)
 
@@ -165,6 +166,7 @@ class Envoy:
         """Leave nothing of it under ``run/``: files, socket, lock. Its logs stay."""
         self._newborn()
         shutil.rmtree(self._state / FOLDER, ignore_errors=True)
+        (self._state / EGRESS_SOCKET).unlink(missing_ok=True)
 
     def rotate_logs(self, limit_bytes: int = LOG_BYTES) -> None:
         """Put a log over `limit_bytes` aside as ``NAME.1``, in place of the one before it."""

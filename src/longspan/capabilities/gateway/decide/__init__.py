@@ -1,8 +1,8 @@
 """What shall Envoy be told, and what of it is safe to say now?
 
-Pure: values in, files out. `files` is the door; the others render one matter each: `listener` (how
-callers come in), `routes` (what goes where, and what may be repeated), `clusters` (how units are
-reached), `replies` (what Envoy says by itself).
+Pure: values in, files out. `files` is the door; the others render one matter each: `listener` and `connections` (how
+callers come in), `routes` (what goes where), `egress` (how workers call units apart), `retries` (what may be sent
+twice), `clusters` (how units are reached), `replies` (what Envoy says by itself).
 """
 
 from __future__ import annotations

@@ -52,6 +52,24 @@ _OUTLIERS = {
     "max_ejection_time": "2s",
 }
 
+
+def _policy(name: str, typed: dict[str, Any]) -> dict[str, Any]:
+    return {"policies": [{"typed_extension_config": {"name": name, "typed_config": typed}}]}
+
+
+_LEAST_REQUEST = _policy(
+    "least-request",
+    {
+        "@type": f"{TYPE}envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
+        # Of two replicas, the default (two random picks) takes the busier one every fourth time.
+        "selection_method": "FULL_SCAN",
+    },
+)
+
+CALL_BUFFER_BYTES = 1 << 20
+"""Kept of a connection between steps before its other side is held back: with the 32 KiB of callers' connections, a
+tensor of a megabyte takes many more turns of the event loops on its way."""
+
 _MANY = 100_000
 _LIMITS = {
     # The workers bound their queues and answer 503 with Retry-After by themselves. Envoy's own defaults
@@ -71,25 +89,13 @@ _LIMITS = {
 def cluster(unit: str) -> dict[str, Any]:
     """The cluster of `unit`; its endpoints are read from the unit's own file."""
     return {
+        **({"alt_stat_name": stat_name(unit)} if apart(unit) else {}),
         "@type": f"{TYPE}envoy.config.cluster.v3.Cluster",
         "name": unit,
         "type": "EDS",
         "eds_cluster_config": {"eds_config": watched(kind_path(f"eds/{unit}"))},
         "connect_timeout": "1s",
-        "load_balancing_policy": {
-            "policies": [
-                {
-                    "typed_extension_config": {
-                        "name": "least-request",
-                        "typed_config": {
-                            "@type": f"{TYPE}envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
-                            # Of two replicas, the default (two random picks) takes the busier one every fourth time.
-                            "selection_method": "FULL_SCAN",
-                        },
-                    }
-                }
-            ]
-        },
+        "load_balancing_policy": _by_version(_LEAST_REQUEST) if apart(unit) else _LEAST_REQUEST,
         # "All out" must mean "try all": with 0 a single replica that dies turns into "no healthy upstream",
         # which Envoy does not retry; the default of 50 sends requests to dead replicas while one of two lives.
         "common_lb_config": {
@@ -104,19 +110,52 @@ def cluster(unit: str) -> dict[str, Any]:
         "circuit_breakers": _LIMITS,
         # Below the worker's own 90 s, so that no request is sent into a connection that is being closed.
         "typed_extension_protocol_options": _http(idle="60s"),
-        "per_connection_buffer_limit_bytes": 32768,
+        "per_connection_buffer_limit_bytes": CALL_BUFFER_BYTES if apart(unit) else 32768,
     }
+
+
+def apart(unit: str) -> bool:
+    """Is it a step in a unit of its own, ``SERVICE.STEP``?"""
+    return "." in unit
+
+
+def stat_name(unit: str) -> str:
+    """Under this name Envoy counts for the cluster: it takes a dot for the end of a name, so there is none in it."""
+    return unit.replace(".", "/")
+
+
+def unit_of(stat_name: str) -> str:
+    """The unit for which Envoy counts under that name."""
+    return stat_name.replace("/", ".")
+
+
+def _by_version(policy: dict[str, Any]) -> dict[str, Any]:
+    # Two versions of a step stand side by side in an update. Sent anywhere, calls would crowd where they are refused:
+    # who refuses at once has the fewest requests.
+    return _policy(
+        "by-version",
+        {
+            "@type": f"{TYPE}envoy.extensions.load_balancing_policies.subset.v3.Subset",
+            "subset_selectors": [{"keys": ["version"], "fallback_policy": "ANY_ENDPOINT"}],
+            "fallback_policy": "ANY_ENDPOINT",
+            "subset_lb_policy": policy,
+        },
+    )
 
 
 def endpoints(unit: str, wanted: Iterable[Endpoint]) -> dict[str, Any]:
     """Where the replicas of `unit` listen, in the order of their slots."""
     mine = sorted(one for one in wanted if one.unit == unit)
-    sockets = [{"endpoint": {"address": _pipe(one.socket)}} for one in mine]
+    sockets = [{"endpoint": {"address": _pipe(one.socket)}, **_versioned(one)} for one in mine]
     return {
         "@type": f"{TYPE}envoy.config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name": unit,
         "endpoints": [{"lb_endpoints": sockets}] if sockets else [],
     }
+
+
+def _versioned(one: Endpoint) -> dict[str, Any]:
+    return {"metadata": {"filter_metadata": {"envoy.lb": {"version": one.version}}}} if one.version else {}
 
 
 def control() -> dict[str, Any]:

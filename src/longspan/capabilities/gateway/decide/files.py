@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from longspan.capabilities.gateway.decide import clusters, listener, routes
+from longspan.capabilities.gateway.decide import clusters, egress, listener, routes
 from longspan.capabilities.gateway.decide.paths import FOLDER, kind_path
 from longspan.system.records import GatewaySeen, GatewayWanted
 
@@ -53,14 +53,15 @@ def next_files(wanted: GatewayWanted, seen: GatewaySeen, version: str) -> Step:
     # A cluster is no longer used once the routes and the readiness without it are in force.
     step = [*_endpoints(wanted), _clusters(units if used else units | held)]
     if units <= held:
-        step += last
-    return Step((*step, _listener(wanted)), frozenset(units | held))
+        # The listeners after the routes that they ask for, or they would find no file.
+        step += (*last, _listeners(wanted))
+    return Step(tuple(step), frozenset(units | held))
 
 
 def first_files(wanted: GatewayWanted, version: str) -> Step:
     """All that Envoy is started with: as it starts, it reads clusters, endpoints, listener and routes in order."""
     units = {work.unit for work in wanted.works}
-    everything = (_bootstrap(), *_endpoints(wanted), _clusters(units), *_last(wanted, version), _listener(wanted))
+    everything = (_bootstrap(), *_endpoints(wanted), _clusters(units), *_last(wanted, version), _listeners(wanted))
     return Step(everything, frozenset(units))
 
 
@@ -87,11 +88,15 @@ def _clusters(units: Iterable[str]) -> File:
 
 def _last(wanted: GatewayWanted, version: str) -> tuple[File, ...]:
     readiness = listener.readiness(work.unit for work in wanted.works)
-    return _file("rds", [routes.routes(wanted.works, version)]), _file("ecds", [readiness])
+    return (
+        _file("rds", [routes.routes(wanted.works, version)]),
+        _file("egress", [egress.routes(wanted.works, wanted.endpoints)]),
+        _file("ecds", [readiness]),
+    )
 
 
-def _listener(wanted: GatewayWanted) -> File:
-    return _file("lds", [listener.listener(wanted.port)])
+def _listeners(wanted: GatewayWanted) -> File:
+    return _file("lds", [listener.listener(wanted.port), egress.listener()])
 
 
 def _file(kind: str, resources: list[Mapping[str, Any]]) -> File:

@@ -8,6 +8,8 @@ FOLDER = "run/envoy"
 ADMIN_SOCKET = f"{FOLDER}/admin.sock"
 LOCK = f"{FOLDER}/lock"
 PAGES_SOCKET = "run/pages.sock"
+EGRESS_SOCKET = "run/egress.sock"
+"""Where workers call the units that their steps run in."""
 ACCESS_LOG = "logs/access.log"
 ENVOY_LOG = "logs/envoy.log"
 
@@ -16,7 +18,7 @@ TYPE = "type.googleapis.com/"
 
 
 def kind_path(kind: str) -> str:
-    """The file of a kind: ``lds``, ``cds``, ``rds``, ``ecds``, or ``eds/UNIT``."""
+    """The file of a kind: ``lds``, ``cds``, ``rds``, ``egress``, ``ecds``, or ``eds/UNIT``."""
     return f"{FOLDER}/{kind}.json" if "/" in kind else f"{FOLDER}/{kind}/{kind}.json"
 
 

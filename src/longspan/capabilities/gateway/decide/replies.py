@@ -9,6 +9,7 @@ Source: Envoy 1.40, `LocalReplyConfig`; the response flags stand in its "Access 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from longspan.capabilities.gateway.decide.limits import HEAD_KIB, HEADERS, RETRY_SECONDS
@@ -20,22 +21,15 @@ _DETAILS = "%RESPONSE_CODE_DETAILS%"
 _AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "application/json"}
 
 
-def local_replies() -> dict[str, Any]:
-    """The first mapper that fits an answer words it."""
-    silent = _flags("UF", "UH", "UC", "UR", "UT")
+def local_replies(particular: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The first mapper that fits an answer words it; those `particular` to a door come before what all doors say."""
     unreached = f"no replica of {_NAME} could be reached within {RETRY_SECONDS:g} s"
     cut_off = f"a replica of {_NAME} died at work on this request{_AGAIN}"
     too_wide = f"the head is larger than {HEAD_KIB} KiB or has over {HEADERS} fields"
     return {
         "mappers": [
-            _mapper(_all(_path("/v2/health/ready"), _compare("EQ", 200)), {"json_format": {"ready": True}}),
-            _mapper(_path("/v2/health/ready"), {"json_format": {"ready": False}}, retry_after=True),
+            *particular,
             _mapper(_compare("LE", 399), _AS_IT_IS),
-            _mapper(
-                _all(_path_prefix("/-/"), silent),
-                _error("control does not answer; replicas serve all the same. To start it again: longspan up"),
-                retry_after=True,
-            ),
             _mapper(_flags("NR"), _error("nothing is at %PATH(NQ:PATH)%")),
             _mapper(_flags("UH", "NC"), _error(f"{_NAME} has no replica yet"), retry_after=True),
             _mapper(_flags("UF"), _error(unreached), retry_after=True),
@@ -53,6 +47,20 @@ def local_replies() -> dict[str, Any]:
         ],
         "body_format": _error(f"the gateway cannot take this request ({_DETAILS})"),
     }
+
+
+def of_outside() -> list[dict[str, Any]]:
+    """What only the public listener has to word: readiness, and control's pages."""
+    silent = _flags("UF", "UH", "UC", "UR", "UT")
+    return [
+        _mapper(_all(_path("/v2/health/ready"), _compare("EQ", 200)), {"json_format": {"ready": True}}),
+        _mapper(_path("/v2/health/ready"), {"json_format": {"ready": False}}, retry_after=True),
+        _mapper(
+            _all(_path_prefix("/-/"), silent),
+            _error("control does not answer; replicas serve all the same. To start it again: longspan up"),
+            retry_after=True,
+        ),
+    ]
 
 
 def _mapper(

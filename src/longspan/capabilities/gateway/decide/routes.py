@@ -1,10 +1,6 @@
-"""Which request goes to which unit, how long may it take, and may it be sent twice?
+"""Which request of the outside goes to which unit, and how long may it take?
 
-The retry contract (DESIGN 14) is made of two classes. A connection that never opened carried nothing,
-so it is always tried again, for about six seconds: long enough for a replica to come back in its slot.
-A request that was sent and then cut off may have done half its work: it is sent again only where every
-step is repeatable. Nothing is repeated once the first byte of an answer is on its way to the client.
-
+A step apart is no matter of the outside: its routes stand in `egress`. What may be sent twice, in `retries`.
 Source: Envoy 1.40, `config.route.v3`.
 """
 
@@ -18,17 +14,14 @@ from longspan.base.units import format_size
 from longspan.capabilities.gateway.decide.clusters import CONTROL
 from longspan.capabilities.gateway.decide.limits import RETRY_SECONDS, SLACK_BYTES
 from longspan.capabilities.gateway.decide.paths import TYPE
+from longspan.capabilities.gateway.decide.retries import retries
 from longspan.wire.orders import Limits, ServiceWork, Work
 
 EXTENSIONS = ("binary_tensor_data",)
 """OIP extensions of our workers, as ``GET /v2`` names them."""
 
-# Waits are drawn between 0 and a bound of 25, 75, 175, then 250 ms: sixty of them last 7.3 s, give or take 0.6.
-_RETRIES = 60
-_BACK_OFF = {"base_interval": "0.025s", "max_interval": "0.250s"}
-_NEVER_SENT = "connect-failure,refused-stream,reset-before-request"
-
-_IDLE_SECONDS = 60.0
+IDLE_SECONDS = 60.0
+"""Least time that a request may be silent."""
 
 METADATA = "longspan"
 """Under this name a route says what Envoy's own answers should say; see `replies`."""
@@ -39,6 +32,8 @@ def routes(works: Sequence[Work], version: str) -> dict[str, Any]:
     taken: dict[str, list[dict[str, Any]]] = {}
     for work in works:
         for service in work.services:
+            if service.internal:
+                continue
             taken.setdefault(service.name, list(_service(work.unit, service)))
         for model in work.models:
             if model.answers:
@@ -82,24 +77,10 @@ def _calls(unit: str, name: str, prefix: str, limits: Limits, *, once: str, stre
     action: dict[str, Any] = {
         "cluster": unit,
         # A stream may last for ever, but not be silent: for it the limit of time counts between chunks.
-        "timeout": "0s" if streams else _duration(seconds),
+        "timeout": "0s" if streams else duration(seconds),
         # Also what bounds a client that sends its body slower and slower, hence never under the usual minute.
-        "idle_timeout": _duration(seconds if streams else max(_IDLE_SECONDS, seconds + 1)),
-        "retry_policy": {
-            "retry_on": _NEVER_SENT if once else f"{_NEVER_SENT},reset",
-            "num_retries": _RETRIES,
-            "retry_back_off": _BACK_OFF,
-            # Another replica first; with one alone, the fourth choice is taken as it comes.
-            "retry_host_predicate": [
-                {
-                    "name": "envoy.retry_host_predicates.previous_hosts",
-                    "typed_config": {
-                        "@type": f"{TYPE}envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
-                    },
-                }
-            ],
-            "host_selection_retry_max_attempts": 3,
-        },
+        "idle_timeout": duration(seconds if streams else max(IDLE_SECONDS, seconds + 1)),
+        "retry_policy": retries(repeatable=not once),
     }
     again = f"; not sent again, because its step {once} is not marked repeatable" if once else ""
     yield {
@@ -153,7 +134,8 @@ def _says(status: int, text: str) -> dict[str, Any]:
     return {"status": status, "body": {"inline_string": text}}
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """`seconds` as Envoy writes them, to the millisecond."""
     return f"{seconds:.3f}s"
 
 

@@ -1,0 +1,98 @@
+"""How do workers call the steps that run in units of their own?
+
+Through a second listener, on a socket that only this user may open: a worker knows one address and no peers, and
+retries, outliers and balance are Envoy's here as they are at the front door. It leads to units apart and to nothing
+else. The time is the caller's to keep (``longspan-timeout-ms``, which Envoy cannot read): it hangs up, and the route's
+own limit is only what ends the call of a caller that does not.
+
+While an update of a step's signature goes on, replicas of two versions stand in one cluster. A call names the version
+it is made for, so its route takes only the replicas that say so (`clusters`); where none is known yet, any of them
+is asked, and a 404, which says "not mine", is tried elsewhere.
+
+Source: Envoy 1.40, `config.listener.v3`, `config.route.v3`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from longspan.capabilities.gateway.decide.clusters import CALL_BUFFER_BYTES
+from longspan.capabilities.gateway.decide.connections import connections
+from longspan.capabilities.gateway.decide.limits import CALL_BYTES, RETRY_SECONDS, SLACK_BYTES
+from longspan.capabilities.gateway.decide.paths import EGRESS_SOCKET, TYPE
+from longspan.capabilities.gateway.decide.replies import local_replies
+from longspan.capabilities.gateway.decide.retries import retries
+from longspan.capabilities.gateway.decide.routes import IDLE_SECONDS, METADATA, duration
+from longspan.system.records import Endpoint
+from longspan.wire.orders import ServiceWork, Work
+
+
+def listener() -> dict[str, Any]:
+    """The listener on `EGRESS_SOCKET`. It never changes."""
+    http = connections(
+        "egress", table="egress", kind="egress", replies=local_replies(), fields={"egress": "%ROUTE_NAME%"}
+    )
+    return {
+        "@type": f"{TYPE}envoy.config.listener.v3.Listener",
+        "name": "egress",
+        "address": {"pipe": {"path": EGRESS_SOCKET, "mode": 0o600}},
+        # Drained last: what came in while the front door was open still has its calls to make.
+        "traffic_direction": "OUTBOUND",
+        "drain_type": "MODIFY_ONLY",
+        # A crowd at the front door must not lock out the workers that would clear it.
+        "ignore_global_conn_limit": True,
+        "connection_balance_config": {"exact_balance": {}},
+        "per_connection_buffer_limit_bytes": CALL_BUFFER_BYTES,
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}],
+    }
+
+
+def routes(works: Sequence[Work], endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The table of calls. Where two works answer for one name, the first has it."""
+    taken: dict[str, list[dict[str, Any]]] = {}
+    for work in works:
+        for service in work.services:
+            if service.internal:
+                versions = sorted({one.version for one in endpoints if one.unit == work.unit and one.version})
+                taken.setdefault(service.name, list(_calls(work.unit, service, versions)))
+    return {
+        "@type": f"{TYPE}envoy.config.route.v3.RouteConfiguration",
+        "name": "egress",
+        "virtual_hosts": [
+            {
+                "name": "units",
+                "domains": ["*"],
+                "routes": [route for _, mine in sorted(taken.items()) for route in mine],
+            }
+        ],
+    }
+
+
+def _calls(unit: str, service: ServiceWork, versions: Sequence[str]) -> Iterator[dict[str, Any]]:
+    prefix = f"/v2/models/{service.name}"
+    for version in versions:
+        chosen = {"metadata_match": {"filter_metadata": {"envoy.lb": {"version": version}}}}
+        yield _route(unit, service, f"{prefix}/versions/{version}", chosen)
+    yield _route(unit, service, prefix, {})
+
+
+def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    once = next((step.name for step in service.steps if not step.repeatable), "")
+    seconds = service.limits.time_seconds + RETRY_SECONDS
+    again = f"; not sent again, because its step {once} is not marked repeatable" if once else ""
+    return {
+        "name": service.name,
+        "match": {"path_separated_prefix": prefix},
+        "request_body_buffer_limit": max(CALL_BYTES, service.limits.body_bytes) + SLACK_BYTES,
+        "metadata": {
+            "filter_metadata": {METADATA: {"again": again, "limit": f"{service.limits.time_seconds:g} s"}},
+        },
+        "route": {
+            "cluster": unit,
+            "timeout": duration(seconds),
+            "idle_timeout": duration(max(IDLE_SECONDS, seconds + 1)),
+            "retry_policy": retries(repeatable=not once, elsewhere=404),
+            **chosen,
+        },
+    }
