@@ -9,6 +9,8 @@ from longspan.base.errors import RequestError
 
 RETRY_AFTER_SECONDS = 1
 SECOND = 1_000_000_000
+LONGEST_PAUSE = SECOND
+"""How long at most a full unit is left alone: the next call then finds out."""
 QUIET = SECOND // 2
 """A draining worker goes when nothing has come for this long."""
 LAST_CALL = SECOND // 10
@@ -25,6 +27,42 @@ def full(name: str, limit: int) -> RequestError:
 def late(name: str, limit_seconds: float) -> RequestError:
     """504: no answer within the service's time limit."""
     return RequestError(504, f"{name!r} gave no answer within {limit_seconds:g} s")
+
+
+def clogged(name: str, step: str) -> RequestError:
+    """503: the unit that runs `step` takes no more just now."""
+    return RequestError(
+        503, f"{name!r} is busy: its step {step!r} takes no more just now", retry_after_seconds=RETRY_AFTER_SECONDS
+    )
+
+
+class Edge:
+    """The way from a service to a step that runs in another unit: may more requests come that will need it?
+
+    Not while `bound` calls are under way, nor for a moment after the unit has said that it is full: until it answers a
+    call again, or the time is over that it asked for, at most `LONGEST_PAUSE`.
+    """
+
+    __slots__ = ("bound", "in_flight", "step", "until")
+
+    def __init__(self, step: str, bound: int) -> None:
+        self.step, self.bound = step, bound
+        self.in_flight = 0
+        """Calls under way; whoever calls counts them."""
+        self.until = 0
+        """It has said that it is full, and is left alone until then."""
+
+    def closed(self, now: int) -> bool:
+        """Shall requests be refused now?"""
+        return self.in_flight >= self.bound or now < self.until
+
+    def refused(self, now: int, seconds: int) -> None:
+        """The unit has refused a call, for so many seconds."""
+        self.until = now + min(seconds * SECOND, LONGEST_PAUSE)
+
+    def answered(self) -> None:
+        """It has taken a call."""
+        self.until = 0
 
 
 class Budget:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from longspan.serving.admission import SECOND
 from longspan.serving.exchange import Exchange
 from longspan.wire import http1
+from longspan.wire.tensors import Buffer
 
 if TYPE_CHECKING:
     from longspan.serving.worker import Worker
@@ -89,6 +91,14 @@ class Answering(asyncio.Protocol, ABC):
             self.close(self.closing)
         elif owed or self.continues:
             self._advance()
+
+    def answer_in_parts(self, exchange: Exchange, parts: Sequence[Buffer]) -> None:
+        """The same for a large answer: its parts are sent from where they lie, unless it must wait for its turn."""
+        if self.owed[0] is exchange:
+            self.transport.writelines(parts)
+            self.answer(exchange, b"")
+        else:
+            self.answer(exchange, b"".join(parts))
 
     def _advance(self) -> None:
         """An answer has left: send those that waited for it, and let a stream begin whose turn has come."""

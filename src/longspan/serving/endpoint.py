@@ -6,64 +6,46 @@ error with its status.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic_ns
 from typing import Any
-
-import numpy as np
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
 from longspan.serving import admission, logs
+from longspan.serving.admission import Edge
+from longspan.serving.counted import Counted
 from longspan.serving.exchange import Exchange
 from longspan.serving.graph import Step
 from longspan.serving.runner import Lane
 from longspan.wire import http1, natural, oip
-from longspan.wire.load import BOUNDS_NANOSECONDS
 from longspan.wire.orders import Limits
+from longspan.wire.tensors import Buffer
 
 CLIENT_GONE = 499
 """Counted, never sent: the client went before its answer."""
+BY_STEP = b"longspan-by-step"
+"""Header of an internal endpoint's refusal when it was the step that refused: then it is the answer's own status."""
 
 _JSON = b"application/json"
 _BINARY = oip.CONTENT_BINARY.encode()
 _OK_JSON = http1.template(200, _JSON)
 _HEADER_LENGTH = oip.HEADER_LENGTH.encode()
-
-
-class Counted:
-    """What an endpoint has done so far; `pages` brings it to the load page."""
-
-    __slots__ = (
-        "bytes_in", "bytes_out", "cancelled", "durations", "nanoseconds", "ok", "refused", "statuses", "timeouts",
-        "took",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.ok = self.refused = self.timeouts = self.cancelled = 0
-        self.bytes_in = self.bytes_out = self.nanoseconds = 0
-        self.statuses: dict[int, int] = {}
-        """Status -> count, of all that were not `ok`."""
-        self.durations = [0] * (len(BOUNDS_NANOSECONDS) + 1)
-        self.took: list[int] = []
-        """Nanoseconds of each good answer since `settle`."""
-
-    def settle(self) -> None:
-        """Sort what `took` holds into the counters."""
-        took, self.took = self.took, []
-        if took:
-            self.ok += len(took)
-            self.nanoseconds += sum(took)
-            places = np.bincount(np.searchsorted(BOUNDS_NANOSECONDS, took), minlength=len(self.durations))
-            self.durations = [before + more for before, more in zip(self.durations, places.tolist(), strict=True)]
+_BY_STEP_LINE = http1.header(BY_STEP, b"1")
+_AS_THEY_ARE = 64 << 10
+"""Bytes of binary tensors from which on they are sent from where they lie: for fewer a copy costs less."""
 
 
 class Endpoint:
-    """What is called by one name. `lane` and `steps` are set by who assembles the worker, before the first request."""
+    """What is called by one name.
+
+    `lane`, `steps` and `edges` are set by who assembles the worker, before its routes are built.
+    """
 
     lane: Lane
     steps: Sequence[Step]
+    edges: Sequence[Edge] = ()
+    """To the steps that run in other units."""
 
     def __init__(
         self,
@@ -76,21 +58,46 @@ class Endpoint:
         streams: bool,
         final: bool,
         limits: Limits,
+        internal: bool = False,
+        optional: Sequence[str] = (),
     ) -> None:
         """`outputs`: name -> (key of its value, see `graph`; type). `negotiator`: None without natural content.
 
-        `final`: the last step gives the answer, name by name (see `graph.Step`).
+        `final`: the last step gives the answer, name by name (see `graph.Step`). `internal`: a step apart, called by
+        another worker; only then may inputs that are `optional` be left out, which are then not among the values.
         """
         self.name, self.version, self.inputs, self.limits = name, version, inputs, limits
         self.output_types = {output: kind for output, (_, kind) in outputs.items()}
         self._keys = {output: key for output, (key, _) in outputs.items()}
         self.streams, self._final = streams, final
         self._negotiator = negotiator
-        self._codec = oip.InferCodec(name, version, inputs, self.output_types)
+        self.internal = internal
+        # What one step gives another may be empty, apart as in one process.
+        least = 0 if internal else 1
+        self._codec = oip.InferCodec(name, version, inputs, self.output_types, optional=optional, least=least)
         self.counted = Counted()
-        self._time_limit = int(limits.time_seconds * admission.SECOND)
+        self.time_limit = int(limits.time_seconds * admission.SECOND)
+        """Nanoseconds."""
 
     # In ----------------------------------------------------------------------------------------------------
+
+    def at_the_door(self, take: Callable[[Exchange], None]) -> Callable[[Exchange], None]:
+        """`take`, after a look at the edges: what would be stuck in the middle is refused here.
+
+        Also what would turn out not to need that step: nobody knows that before the steps have run.
+        """
+        edges = self.edges
+        if not edges:
+            return take
+
+        def look(exchange: Exchange) -> None:
+            for edge in edges:
+                if edge.closed(exchange.started):
+                    self.fail(exchange, admission.clogged(self.name, edge.step))
+                    return
+            take(exchange)
+
+        return look
 
     def infer(self, exchange: Exchange) -> None:
         """An OIP inference request is whole."""
@@ -140,14 +147,14 @@ class Endpoint:
             values = exchange.values
             exchange.outputs = {output: values[key] for output, key in self._keys.items()}
         request, connection = exchange.request, exchange.connection
+        answer: Any  # bytes, or several of them
         try:
             if request is None:
                 answer = self._content(exchange)
             else:
                 encoded = self._codec.encode(request, exchange.outputs)
-                body = encoded.body
                 if encoded.header_length is None and exchange.keep and not connection.worker.door.draining:
-                    answer = _OK_JSON % (len(body), body)
+                    answer = _OK_JSON % (len(encoded.head), encoded.head)
                 else:
                     answer = self._less_common(exchange, encoded)
         except Exception as error:  # noqa: BLE001 - a value that nobody expected fails its own request
@@ -156,8 +163,12 @@ class Endpoint:
             return
         counted = self.counted
         counted.took.append(monotonic_ns() - exchange.started)
-        counted.bytes_out += len(answer)
-        connection.answer(exchange, answer)
+        if answer.__class__ is bytes:
+            counted.bytes_out += len(answer)
+            connection.answer(exchange, answer)
+        else:
+            counted.bytes_out += sum(map(len, answer))
+            connection.answer_in_parts(exchange, answer)
 
     def _content(self, exchange: Exchange) -> bytes:
         """The answer to natural content."""
@@ -166,13 +177,16 @@ class Endpoint:
         keep = exchange.connection.keeps(exchange)
         return http1.response(200, exchange.media.encode(), body, keep_alive=keep)
 
-    def _less_common(self, exchange: Exchange, encoded: oip.Encoded) -> bytes:
+    def _less_common(self, exchange: Exchange, encoded: oip.Encoded) -> bytes | tuple[Buffer, ...]:
         """The answer to an inference request that holds binary tensors, or that ends its connection."""
         keep = exchange.connection.keeps(exchange)
         if encoded.header_length is None:
-            return http1.response(200, _JSON, encoded.body, keep_alive=keep)
+            return http1.response(200, _JSON, encoded.head, keep_alive=keep)
         length = http1.header(_HEADER_LENGTH, b"%d" % encoded.header_length)
-        return http1.response(200, _BINARY, encoded.body, keep_alive=keep, extra=length)
+        size = encoded.header_length + sum(map(len, encoded.tensors))
+        head = http1.response_head(200, _BINARY, size, keep_alive=keep, extra=length)
+        parts = (head, encoded.head, *encoded.tensors)
+        return b"".join(parts) if size < _AS_THEY_ARE else parts
 
     def _failed(self, exchange: Exchange, error: BaseException) -> None:
         """A step has raised."""
@@ -182,9 +196,9 @@ class Endpoint:
             error = RequestError(500, f"{what} (the log of {self.name!r} says more)")
         elif error.status >= 500:
             logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
-        self.fail(exchange, error)
+        self.fail(exchange, error, _BY_STEP_LINE if self.internal else b"")
 
-    def fail(self, exchange: Exchange, error: RequestError) -> None:
+    def fail(self, exchange: Exchange, error: RequestError, extra: bytes = b"") -> None:
         """Answer with the error; after the first byte of a stream, say it as the media type can, and cut."""
         counted = self.counted
         if error.status == 503:
@@ -195,7 +209,7 @@ class Endpoint:
             self._count(exchange, error.status)
             exchange.connection.cut(exchange, http1.stream_chunk(natural.error_chunk(error.problem, exchange.media)))
             return
-        answer = refusal(error, keep_alive=exchange.connection.keeps(exchange))
+        answer = refusal(error, keep_alive=exchange.connection.keeps(exchange), extra=extra)
         counted.bytes_out += len(answer)
         self._count(exchange, error.status)
         exchange.connection.answer(exchange, answer)
@@ -209,16 +223,13 @@ class Endpoint:
 
     def sweep(self, now: int) -> bool:
         """Answer 504 to what has taken too long. True when something still waits or runs."""
-        for exchange in self.lane.late(now - self._time_limit):
-            self.fail(exchange, admission.late(self.name, self.limits.time_seconds))
+        for exchange in self.lane.late(now - self.time_limit):
+            seconds = (self.time_limit - exchange.early) / admission.SECOND
+            self.fail(exchange, admission.late(self.name, seconds))
         return self.lane.load()[1] > 0
 
     def _count(self, exchange: Exchange, status: int) -> None:
-        counted = self.counted
-        took = monotonic_ns() - exchange.started
-        counted.statuses[status] = counted.statuses.get(status, 0) + 1
-        counted.durations[bisect_left(BOUNDS_NANOSECONDS, took)] += 1
-        counted.nanoseconds += took
+        self.counted.count(status, monotonic_ns() - exchange.started)
 
     # Streams -----------------------------------------------------------------------------------------------
 

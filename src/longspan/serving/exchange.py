@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 _UNSET = cast("dict[str, Tensor]", None)
 """Nobody reads it before it is set; a dict for each would cost."""
+
+
+current: ContextVar[Exchange | None] = ContextVar("longspan_exchange", default=None)
+"""The request that a task works for; the lane sets it. What is called for it elsewhere goes under its ids and time."""
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -35,6 +40,8 @@ class Exchange(msgspec.Struct, eq=False):
     """Bytes of the body that count against the worker's budget (`admission.Budget`)."""
     started: int = 0
     """Nanoseconds of the monotonic clock, when its last byte had come."""
+    early: int = 0
+    """Nanoseconds by which it must be answered before its endpoint's own limit: its caller has no more time."""
     done: bool = False
     """Answered, or nobody waits for it any more: whatever still comes of it is thrown away."""
     begun: bool = False
@@ -59,6 +66,13 @@ class Exchange(msgspec.Struct, eq=False):
     """Asynchronous chains only, as is the next."""
     progress: int = 0
     """When it was taken, or when its stream last gave something."""
+
+    @property
+    def deadline(self) -> int:
+        """The moment, on the monotonic clock in nanoseconds, at which nobody waits for its answer any more."""
+        endpoint = self.route.endpoint
+        assert endpoint is not None, "only what waits for an endpoint has a deadline"
+        return self.started + endpoint.time_limit - self.early
 
     @property
     def request_id(self) -> str:

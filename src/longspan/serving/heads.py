@@ -1,7 +1,7 @@
 """What in the head of a request is refused, and when does that end the connection?
 
 Pure. Sources: RFC 9112 (6.1: framing that cannot be trusted), RFC 9110 (8.4: content codings, 10.1.1: expectations),
-RFC 6585 (431).
+RFC 6585 (431). `TIMEOUT` is our own: what one worker grants another of its request's time, and any client itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ MOST_HEAD_BYTES = 64 << 10
 
 TOO_LARGE = RequestError(431, f"the request's head is larger than {MOST_HEAD_BYTES} bytes or {MOST_FIELDS} headers")
 
-none_is_odd = frozenset((b"connection", b"content-encoding", b"expect", b"transfer-encoding")).isdisjoint
+TIMEOUT = b"longspan-timeout-ms"
+"""Header: so many milliseconds the caller will wait for the answer."""
+MOST_TIMEOUT_DIGITS = 12
+
+none_is_odd = frozenset((b"connection", b"content-encoding", b"expect", TIMEOUT, b"transfer-encoding")).isdisjoint
 """Are there no headers among these that change how a request is read or answered? Most requests have none."""
 
 
@@ -52,4 +56,15 @@ def unusual(fields: dict[bytes, bytes], *, old: bool, upgrade: bool) -> RequestE
         raise Refused(RequestError(417, "the only expectation that is met is 100-continue"))
     if fields.get(b"content-encoding", b"identity").lower() != b"identity":
         return RequestError(415, "content-encoding is not read: send the body as it is")
+    if TIMEOUT in fields and time_left(fields) is None:
+        shown = fields[TIMEOUT][:40]
+        return RequestError(400, f"{TIMEOUT.decode()} is {shown!r}, expected a number of milliseconds")
     return None
+
+
+def time_left(fields: dict[bytes, bytes]) -> int | None:
+    """Nanoseconds that the caller will wait; None when its header is no number."""
+    text = fields[TIMEOUT]
+    if not text.isdigit() or len(text) > MOST_TIMEOUT_DIGITS:
+        return None
+    return int(text) * 1_000_000

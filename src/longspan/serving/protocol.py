@@ -15,19 +15,12 @@ from typing import TYPE_CHECKING, cast
 import httptools
 
 from longspan.base.errors import RequestError
-from longspan.serving import logs
+from longspan.serving import heads, logs
 from longspan.serving.admission import RETRY_AFTER_SECONDS, SECOND
 from longspan.serving.answers import MOST_PIPELINED, Answering
 from longspan.serving.endpoint import refusal
 from longspan.serving.exchange import Exchange
-from longspan.serving.heads import (
-    MOST_HEAD_BYTES,
-    TOO_LARGE,
-    Refused,
-    measure,
-    none_is_odd,
-    unusual,
-)
+from longspan.serving.heads import MOST_HEAD_BYTES, TOO_LARGE, Refused, measure, none_is_odd, unusual
 from longspan.serving.routes import refusing
 from longspan.wire import http1
 
@@ -153,6 +146,8 @@ class Connection(Answering):
         error = unusual(fields, old=old, upgrade=parser.should_upgrade())
         if error is not None:
             exchange.route = refusing(error)
+        elif heads.TIMEOUT in fields and (endpoint := exchange.route.endpoint) is not None:
+            exchange.early = max(0, endpoint.time_limit - (heads.time_left(fields) or 0))
         if b"expect" in fields and not old:
             self._announced(exchange)
             if self.owed:

@@ -113,7 +113,7 @@ class Groups:
             self._waiting.remove(exchange)
 
     def late(self, before: int) -> list[Exchange]:
-        late = [one for one in (*self._waiting, *self._running) if one.started < before and not one.done]
+        late = [one for one in (*self._waiting, *self._running) if one.started - one.early < before and not one.done]
         for exchange in late:
             self.drop(exchange)
         return late

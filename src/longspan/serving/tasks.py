@@ -69,7 +69,7 @@ class Tasks:
             exchange.task.cancel()
 
     def late(self, before: int) -> list[Exchange]:
-        late = [one for one in self._running if one.progress < before]
+        late = [one for one in self._running if one.progress - one.early < before]
         for exchange in late:
             self.drop(exchange)
         return late

@@ -34,6 +34,15 @@ def response(status: int, content_type: bytes, body: bytes, *, keep_alive: bool 
     )  # fmt: skip
 
 
+def response_head(
+    status: int, content_type: bytes, length: int, *, keep_alive: bool = True, extra: bytes = b""
+) -> bytes:
+    """Head of an answer whose body of `length` bytes follows by itself. Not for a status without a body."""
+    return b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n" % (
+        _start(status), content_type, length, extra, b"" if keep_alive else _CLOSE
+    )  # fmt: skip
+
+
 def template(status: int, content_type: bytes) -> bytes:
     """What ``% (len(body), body)`` makes a whole, kept-alive answer of: for answers of which there are very many."""
     return b"%bcontent-type: %b\r\ncontent-length: %%d\r\n\r\n%%b" % (_start(status), content_type.replace(b"%", b"%%"))
