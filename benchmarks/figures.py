@@ -45,6 +45,11 @@ def table(figures: Sequence[Figure]) -> str:
         bound = "" if each.bound is None else f"<= {_number(each.bound)}"
         interval = f"{_number(each.spread.least)} .. {_number(each.spread.greatest)}"
         rows.append((each.what, f"{_number(each.spread.median)} {each.unit}".strip(), interval, bound, each.verdict))
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that also reads well as text; the first row is its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows

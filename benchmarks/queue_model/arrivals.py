@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -51,8 +52,8 @@ class Arrivals(msgspec.Struct, frozen=True, kw_only=True):
     def offered(self, start: float = 0.0, end: float = math.inf) -> float:
         """How many replicas the requests of this span keep busy on average, were there enough."""
         end = min(end, self.seconds)
-        work = sum(took for at, took in zip(self.at_seconds, self.service_seconds, strict=True) if start <= at < end)
-        return work / (end - start) if end > start else 0.0
+        first, last = bisect_left(self.at_seconds, start), bisect_left(self.at_seconds, end)
+        return math.fsum(self.service_seconds[first:last]) / (end - start) if end > start else 0.0
 
     def write(self, path: Path) -> None:
         """As JSON, for a later comparison on the same arrivals."""
