@@ -7,16 +7,28 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from longspan.client.messages import ControlView, FailedView, GatewayView, GenerationView, ReplicaView, Status, UnitView
+from longspan.client.messages import (
+    ControlView,
+    FailedView,
+    GatewayView,
+    GenerationView,
+    ReplicaView,
+    Status,
+    StepView,
+    UnitView,
+)
 from longspan.client.views import (
     crashing,
     headline,
+    memory,
     never_served,
     news,
     progress,
     ready_count,
     serving,
+    steps_table,
     troubles,
+    unit_notes,
     units_table,
 )
 
@@ -51,6 +63,44 @@ def test_the_table_has_a_line_for_each_replica_and_for_those_to_come() -> None:
         "flower   0      ready        11    3            0",
         "flower   1      crash-loop   -     3            4",
         "flower   -      1 to start",
+    ]
+
+
+def test_memory_has_a_column_where_it_is_known() -> None:
+    shown = text_of(units_table(with_replicas(replace(ONE, memory_bytes=300 << 20), replace(TWO, pid=None))))
+    assert shown[0].endswith("restarts   memory")
+    assert [line.rsplit("   ", 1)[1] for line in shown[1:]] == ["300 MiB", "-"]
+    assert [memory(size) for size in (0, 5 << 20, 3 << 29)] == ["-", "5 MiB", "1.5 GiB"]
+
+
+def test_what_a_unit_is_granted_and_why_it_has_that_many_is_a_line() -> None:
+    plain = UnitView(name="a", wanted=1, replicas=())
+    guarded = UnitView(
+        name="read.letters", wanted=3, replicas=(), reason="cpu 91% is over 75%", cpu=2, memory_bytes=1 << 30,
+        memory_guard="cgroup",
+    )  # fmt: skip
+    half = UnitView(name="b", wanted=1, replicas=(), cpu=0.5, memory_bytes=1 << 29, memory_guard="watched")
+    one = UnitView(name="c", wanted=1, replicas=(), cpu=1)
+    assert list(unit_notes(replace(STATUS, units=(plain, guarded, half, one)))) == [
+        "read.letters: 2 cores each; 1 GiB each, and no more; 3 wanted: cpu 91% is over 75%",
+        "b: 0.5 cores each; 512 MiB each",
+        "c: 1 core each",
+    ]
+
+
+def test_each_step_has_a_line_wherever_it_runs_and_no_column_is_empty() -> None:
+    cut = StepView(
+        service="read", name="cut", unit="read", count=20, errors=0, skipped=0, seconds=0.1, waiting=2, padding=0
+    )
+    letters = replace(cut, name="letters", unit="read.letters", count=0, padding=0.25, skipped=3)
+    assert text_of(steps_table(replace(STATUS, steps=(cut,)))) == [
+        "service   step   unit   runs   mean      waiting",
+        "read      cut    read   20     5.00 ms   2",
+    ]
+    assert text_of(steps_table(replace(STATUS, steps=(cut, letters)))) == [
+        "service   step      unit           runs   mean      waiting   padding   skipped",
+        "read      cut       read           20     5.00 ms   2         0%        0",
+        "read      letters   read.letters   0      -         2         25%       3",
     ]
 
 

@@ -50,6 +50,10 @@ class Control:
         """What runs now."""
         return self._ask("GET", "/v1/status", messages.Status)
 
+    def load(self) -> messages.LoadView:
+        """What the replicas have done so far."""
+        return self._ask("GET", "/v1/load", messages.LoadView)
+
     def plan(self) -> messages.Plan:
         """What applying the file would change."""
         return self._ask("POST", "/v1/plan", messages.Plan, seconds=_WORK_SECONDS)

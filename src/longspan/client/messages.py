@@ -3,6 +3,7 @@
 ::
 
     GET  /v1/status                          Status
+    GET  /v1/load                            LoadView: counters; the difference of two is what happens
     POST /v1/plan                            Plan            422 with complaints when the file is wrong
     POST /v1/apply      ApplyOrder           ApplyAnswer     409 when `on` is not the current generation
     POST /v1/rollback   RollbackOrder        ApplyAnswer
@@ -71,6 +72,57 @@ class StepView:
     """Requests that wait for it now."""
     padding: float = 0.0
     """Share of its padded inputs that is padding."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndpointDone:
+    """What a replica's service or model has done since the replica started, and holds now."""
+
+    name: str
+    answers: dict[int, int]
+    """HTTP status -> count; 0 is any other."""
+    in_flight: int
+    queued: int
+    buckets: tuple[int, ...]
+    """Answers by their duration, not cumulative: one more than `LoadView.bounds_seconds`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepDone:
+    """What a replica has done of a step, so that the sum over all replicas counts nothing twice."""
+
+    service: str
+    name: str
+    count: int
+    errors: int
+    skipped: int
+    seconds: float
+    waiting: int
+    cells: int
+    """Elements of its padded inputs, padding included."""
+    padding: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplicaDone:
+    """The counters of one replica. `replica`: its id, so that one that came after it is not taken for it."""
+
+    unit: str
+    slot: int
+    replica: str
+    cpu_seconds: float
+    memory_bytes: int
+    endpoints: tuple[EndpointDone, ...]
+    steps: tuple[StepDone, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadView:
+    """The load pages of all replicas at one moment; each is up to a quarter of a second old."""
+
+    at: str
+    bounds_seconds: tuple[float, ...]
+    replicas: tuple[ReplicaDone, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""How does a system look to people: its replicas as a table, what has happened as lines?
+"""How does a system look to people: its replicas and steps as tables, what has happened as lines?
 
 Pure: a `Status` in, text out. `status`, `up` and `apply` show the same things in the same words.
 """
@@ -31,21 +31,56 @@ def headline(status: Status) -> Text:
 
 
 def units_table(status: Status) -> Table:
-    """A line for each replica, and one for each unit that has fewer than it wants."""
-    made = table("unit", "slot", "state", "pid", "generation", "restarts")
+    """A line for each replica, and one for each unit that has fewer than it wants. Memory, where it is known."""
+    known = any(replica.memory_bytes for unit in status.units for replica in unit.replicas)
+    made = table("unit", "slot", "state", "pid", "generation", "restarts", *(["memory"] if known else ()))
     for unit in status.units:
         for replica in unit.replicas:
-            made.add_row(
+            row: list[str | Text] = [
                 unit.name,
                 str(replica.slot),
                 Text(replica.state, style=STYLES[replica.state]),
                 str(replica.pid or "-"),
                 str(replica.generation),
                 str(replica.restarts),
-            )
+            ]
+            made.add_row(*row, *([memory(replica.memory_bytes)] if known else ()))
         if (missing := unit.wanted - len(unit.replicas)) > 0:
             made.add_row(unit.name, "-", Text(f"{missing} to start", style="dim"))
     return made
+
+
+def unit_notes(status: Status) -> Iterator[str]:
+    """What a unit's replicas are granted, and why there are that many, where somebody said."""
+    for unit in status.units:
+        guard = {"watched": "", "cgroup": ", and no more"}.get(unit.memory_guard, "")
+        parts = [f"{unit.cpu:g} core{'s' * (unit.cpu != 1)} each"] if unit.cpu else []
+        parts += [f"{memory(unit.memory_bytes)} each{guard}"] if unit.memory_bytes else []
+        parts += [f"{unit.wanted} wanted: {unit.reason}"] if unit.reason else []
+        if parts:
+            yield f"{unit.name}: {'; '.join(parts)}"
+
+
+def steps_table(status: Status) -> Table:
+    """A line for each step, wherever it runs. What no step has (padding, skips, errors) has no column."""
+    padded, skipped, errors = (
+        any(getattr(step, name) for step in status.steps) for name in ("padding", "skipped", "errors")
+    )
+    more = [name for name, shown in (("padding", padded), ("skipped", skipped), ("errors", errors)) if shown]
+    made = table("service", "step", "unit", "runs", "mean", "waiting", *more)
+    for step in status.steps:
+        mean = f"{step.seconds / step.count * 1e3:.2f} ms" if step.count else "-"
+        extra = {"padding": f"{step.padding:.0%}", "skipped": str(step.skipped), "errors": str(step.errors)}
+        cells = (step.service, step.name, step.unit, str(step.count), mean, str(step.waiting))
+        made.add_row(*cells, *(extra[name] for name in more))
+    return made
+
+
+def memory(size_bytes: int) -> str:
+    """Bytes as people compare them: ``512 MiB``, ``1.5 GiB``; ``-`` for none."""
+    if not size_bytes:
+        return "-"
+    return f"{size_bytes / 2**30:.3g} GiB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.0f} MiB"
 
 
 def troubles(status: Status) -> Iterator[str]:

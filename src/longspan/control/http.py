@@ -31,7 +31,7 @@ def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]
     app.include_router(
         generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock, done=world.done)
     )
-    app.include_router(replicas_api.router(world.logs, lambda: status(world)))
+    app.include_router(replicas_api.router(world.logs, lambda: status(world), lambda: load(world)))
 
     @app.post("/v1/down", status_code=202)
     def post_down(order: messages.DownOrder) -> None:
@@ -72,9 +72,16 @@ def pages(world: World) -> FastAPI:
     return app
 
 
+def load(world: World) -> messages.LoadView:
+    """What the replicas have done so far, from their load pages as they are now."""
+    seen = world.seen
+    return replicas_api.loads(seen.wanted, seen.replicas, world.replicas.samples(), BOUNDS_SECONDS, time.time_ns())
+
+
 def status(world: World) -> messages.Status:
-    """The whole at a glance, from what the last trip saw and what the ledger says now."""
-    seen, newest = world.seen, world.ledger.generations(1)
+    """The whole at a glance, from what the last trip saw and what the ledger and the load pages say now."""
+    seen, newest, now = world.seen, world.ledger.generations(1), time.time_ns()
+    counts, pins, done = world.ledger.counts(), world.ledger.pins(), load(world)
     current, pending = world.ledger.current(), world.ledger.pending()
     shown = current or pending or (newest[0] if newest else None)
     failed = newest[0] if newest and newest[0].state == "failed" else None
@@ -86,7 +93,14 @@ def status(world: World) -> messages.Status:
         url=f"http://127.0.0.1:{world.port(shown)}" if shown else "",
         control=messages.ControlView(pid=os.getpid()),
         gateway=messages.GatewayView(pid=seen.gateway.pid, version=seen.gateway.version, trouble=seen.trouble),
-        units=replicas_api.views(seen.wanted, seen.replicas, world.logs.tail),
+        units=replicas_api.views(
+            seen.wanted,
+            seen.replicas,
+            world.logs.tail,
+            done,
+            {unit: replicas_api.reason(counts.get(unit), pins.get(unit), now) for unit in counts.keys() | pins.keys()},
+        ),
+        steps=replicas_api.steps(seen.wanted, done),
         failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,
         services=tuple(system.services) if system else (),
         logs=os.path.abspath(world.logs.folder),

@@ -12,7 +12,7 @@ from longspan.client.loglines import readable, split
 from longspan.client.options import File, Json, State
 from longspan.client.place import DEFAULT_FILE, Place
 from longspan.client.terminal import err, out, say, say_json, say_table
-from longspan.client.views import headline, troubles, units_table
+from longspan.client.views import headline, steps_table, troubles, unit_notes, units_table
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines as they come; Ctrl-C ends it.")]
 Request = Annotated[str, typer.Option("--id", metavar="REQUEST", help="Only lines about this x-request-id.")]
@@ -22,7 +22,9 @@ LogFile = Annotated[str, typer.Option("--file", metavar="FILE", help="The file t
 
 
 def status(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> None:
-    """Show what runs, and what has failed.
+    """Show what runs, what its steps have done, and what has failed.
+
+    Steps are counted since their replicas started, wherever they run; top shows what they do now.
 
     Example: longspan status --json
     """
@@ -35,6 +37,13 @@ def status(file: File = DEFAULT_FILE, state: State = "", json: Json = False) -> 
     out().print(headline(seen))
     say()
     say_table(units_table(seen))
+    if notes := list(unit_notes(seen)):
+        say()
+        for note in notes:
+            say(note)
+    if seen.steps:
+        say()
+        say_table(steps_table(seen))
     if lines := list(troubles(seen)):
         say()
         for line in lines:

@@ -1,20 +1,13 @@
-"""Routes of replicas: what runs, what it logs, and their part of the metrics."""
+"""The replicas' part of ``/-/metrics``: what workers have counted in their load pages, and what is seen of replicas."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Protocol
 
-from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
-from starlette.concurrency import iterate_in_threadpool
-
 from longspan.base.metrics import Distribution, Metric, Reading
-from longspan.client import messages
 from longspan.system.records import Replica, Sample, Wanted
 
 _OF_ENDPOINT = ("unit", "slot", "endpoint")
@@ -45,6 +38,16 @@ DURATION = Metric(
     "From a whole request to its whole answer, inside the worker.",
     _OF_ENDPOINT,
 )
+BEGUN = Metric("longspan_requests_begun_total", "counter", "Requests whose first step has begun.", _OF_ENDPOINT)
+WAITED = Metric(
+    "longspan_request_wait_seconds_total", "counter", "Time that those begun had waited for it.", _OF_ENDPOINT
+)
+OLDEST = Metric(
+    "longspan_request_wait_oldest_seconds",
+    "gauge",
+    "So long the oldest request that still waits in a worker has waited; 0 when none does.",
+    _OF_ENDPOINT,
+)
 STEP_RUNS = Metric("longspan_step_runs_total", "counter", "Requests that a step has worked for.", _OF_STEP)
 STEP_SECONDS = Metric("longspan_step_seconds_total", "counter", "Time spent in a step.", _OF_STEP)
 STEP_ROWS = Metric("longspan_step_rows_total", "counter", "Rows that a step has worked on.", _OF_STEP)
@@ -52,7 +55,18 @@ STEP_BATCHES = Metric(
     "longspan_step_batches_total", "counter", "Calls of a step: fewer than runs when it batches.", _OF_STEP
 )
 STEP_ERRORS = Metric("longspan_step_errors_total", "counter", "Requests that failed in a step.", _OF_STEP)
+STEP_WAITING = Metric("longspan_step_waiting", "gauge", "Requests that wait for a step now.", _OF_STEP)
+STEP_SKIPPED = Metric(
+    "longspan_step_skipped_total", "counter", "Requests that a step was not run for, because of its when.", _OF_STEP
+)
+STEP_CELLS = Metric(
+    "longspan_step_cells_total", "counter", "Elements of a step's padded inputs, padding included.", _OF_STEP
+)
+STEP_PADDING = Metric(
+    "longspan_step_padding_cells_total", "counter", "Those of them that are padding: the waste.", _OF_STEP
+)
 CPU = Metric("longspan_worker_cpu_seconds_total", "counter", "CPU time of a worker's process.", ("unit", "slot"))
+MEMORY = Metric("longspan_worker_memory_bytes", "gauge", "Memory that a worker's process holds now.", ("unit", "slot"))
 CONNECTIONS = Metric("longspan_worker_connections", "gauge", "Connections that a worker holds now.", ("unit", "slot"))
 REPLICAS = Metric("longspan_replicas", "gauge", "Replicas of a unit, by state.", ("unit", "state"))
 WANTED = Metric("longspan_replicas_wanted", "gauge", "Replicas that a unit shall have.", ("unit",))
@@ -60,84 +74,10 @@ RESTARTS = Metric("longspan_replica_restarts_total", "counter", "Deaths of a slo
 
 METRICS = (
     *(REQUESTS, IN_FLIGHT, QUEUED, REFUSED, TIMED_OUT, CANCELLED, BYTES_IN, BYTES_OUT, DURATION),
-    *(STEP_RUNS, STEP_SECONDS, STEP_ROWS, STEP_BATCHES, STEP_ERRORS, CPU, CONNECTIONS),
+    *(BEGUN, WAITED, OLDEST, STEP_RUNS, STEP_SECONDS, STEP_ROWS, STEP_BATCHES, STEP_ERRORS),
+    *(STEP_WAITING, STEP_SKIPPED, STEP_CELLS, STEP_PADDING, CPU, MEMORY, CONNECTIONS),
     *(REPLICAS, WANTED, RESTARTS),
 )
-
-
-_QUIET_SECONDS = 0.2
-
-
-class Lines(Protocol):
-    def lines(self, *, unit: str, request: str, follow: bool) -> Generator[str, None, None]:
-        """Lines as ``SOURCE | TEXT``; an empty one says that there is nothing new yet."""
-        ...
-
-    def tail(self, unit: str, slot: int) -> tuple[str, ...]: ...
-
-
-def router(logs: Lines, status: Callable[[], messages.Status]) -> APIRouter:
-    """The routes; `status` is put together by control, since it speaks of the gateway as well."""
-    routes = APIRouter(prefix="/v1", tags=["replicas"])
-
-    @routes.get("/status")
-    def get_status() -> messages.Status:
-        """The whole system at a glance."""
-        return status()
-
-    @routes.get("/logs")
-    def get_logs(unit: str = "", request: str = "", follow: bool = False) -> StreamingResponse:
-        """Lines of all logs as ``SOURCE | TEXT``, streamed; with `request`, those that hold its id."""
-        return StreamingResponse(
-            as_they_come(logs.lines(unit=unit, request=request, follow=follow)), media_type="text/plain"
-        )
-
-    return routes
-
-
-async def as_they_come(lines: Generator[str, None, None]) -> AsyncGenerator[bytes, None]:
-    """The lines, with a pause where there is nothing new.
-
-    Paused here and not in a thread: there are few, and one that slept on would never learn that its reader is gone.
-    """
-    with contextlib.closing(lines):
-        async for line in iterate_in_threadpool(lines):
-            if line:
-                yield line.encode()
-            else:
-                await asyncio.sleep(_QUIET_SECONDS)
-
-
-def views(
-    wanted: Sequence[Wanted], replicas: Sequence[Replica], last_log: Callable[[str, int], tuple[str, ...]]
-) -> tuple[messages.UnitView, ...]:
-    """What `status` tells of each unit; log lines only of replicas that are in trouble."""
-    counts: Counter[str] = Counter()
-    for want in wanted:
-        # While a generation replaces another, both stand here; people ask for the count of the newer one.
-        counts[want.unit.name] = want.unit.replicas
-    names = dict.fromkeys((*counts, *(r.unit for r in replicas)))
-    return tuple(
-        messages.UnitView(
-            name=name,
-            wanted=counts[name],
-            replicas=tuple(_view(r, last_log) for r in replicas if r.unit == name),
-        )
-        for name in names
-    )
-
-
-def _view(replica: Replica, last_log: Callable[[str, int], tuple[str, ...]]) -> messages.ReplicaView:
-    slot = replica.slot
-    troubled = replica.state in ("crash-loop", "dead") or slot.quick_deaths
-    return messages.ReplicaView(
-        slot=slot.slot,
-        pid=replica.pid,
-        state=replica.state,
-        generation=slot.generation,
-        restarts=slot.restarts,
-        last_log=last_log(slot.unit, slot.slot) if troubled else (),
-    )
 
 
 def readings(
@@ -153,6 +93,7 @@ def readings(
     for sample in samples:
         here, load = (sample.unit, str(sample.slot)), sample.load
         yield Reading(CPU, here, load.cpu_seconds)
+        yield Reading(MEMORY, here, load.memory_bytes)
         yield Reading(CONNECTIONS, here, load.connections)
         for endpoint in load.endpoints:
             there = (*here, endpoint.name)
@@ -166,6 +107,9 @@ def readings(
             yield Reading(CANCELLED, there, endpoint.cancelled)
             yield Reading(BYTES_IN, there, endpoint.bytes_in)
             yield Reading(BYTES_OUT, there, endpoint.bytes_out)
+            yield Reading(BEGUN, there, endpoint.begun)
+            yield Reading(WAITED, there, endpoint.waited_seconds)
+            yield Reading(OLDEST, there, endpoint.oldest_seconds)
             yield Reading(DURATION, there, _distribution(endpoint.duration_buckets, bounds, endpoint))
         for step in load.steps:
             of_step = (*here, step.endpoint, step.step)
@@ -174,6 +118,11 @@ def readings(
             yield Reading(STEP_ROWS, of_step, step.rows)
             yield Reading(STEP_BATCHES, of_step, step.batches)
             yield Reading(STEP_ERRORS, of_step, step.errors)
+            yield Reading(STEP_WAITING, of_step, step.waiting)
+            yield Reading(STEP_SKIPPED, of_step, step.skipped)
+            if step.cells:
+                yield Reading(STEP_CELLS, of_step, step.cells)
+                yield Reading(STEP_PADDING, of_step, step.padding)
 
 
 class _Timed(Protocol):
