@@ -106,6 +106,8 @@ def _service(service: ServiceWork, loaded: Loaded, workshop: Workshop) -> Endpoi
         streams=any(step.call == "stream" for step in steps),
         final=final,
         limits=service.limits,
+        internal=service.internal,
+        optional=service.steps[0].signature.optional if service.internal else (),
     )
     measured = [None if step.run else loaded.measured[step.model] for step in service.steps]
     return _give_lane(endpoint, steps, measured, service.limits.queue, workshop)

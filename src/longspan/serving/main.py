@@ -22,6 +22,7 @@ from longspan import __version__
 from longspan.base.errors import LongspanError
 from longspan.serving import assemble, logs, routes, slot
 from longspan.serving.admission import Budget, Door
+from longspan.serving.egress import Caller
 from longspan.serving.pages import Pages
 from longspan.serving.protocol import Connection
 from longspan.serving.worker import Worker, patience
@@ -61,7 +62,8 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
     services = [service.limits for service in work.services]
     largest = max(limits.body_bytes for limits in (work.limits, *services))
     door, budget = Door(), Budget(max(LEAST_BUDGET, LARGEST_BODIES * largest))
-    worker = Worker(door, budget)
+    caller = Caller(orders.egress, asyncio.get_running_loop()) if orders.egress else None
+    worker = Worker(door, budget, caller)
     loaded = assemble.load(orders, secrets)
     made = assemble.endpoints(work, loaded, worker.workshop)
     worker.endpoints = [endpoint for endpoint, _ in made]

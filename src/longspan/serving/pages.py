@@ -20,6 +20,7 @@ from longspan.wire.load.layout import (
     DURATION,
     DURATION_SUM,
     IN_FLIGHT,
+    MEMORY,
     OTHER_STATUS,
     QUEUED,
     READY,
@@ -48,8 +49,8 @@ class Pages:
         self._written = self._page.slots.tolist()
         self._written[self._page.process + STARTED] = started
 
-    def write(self, *, ready: bool, connections: int, cpu_nanoseconds: int) -> bool:
-        """Bring the page up to date. False when nothing but the CPU time had changed."""
+    def write(self, *, ready: bool, connections: int, cpu_nanoseconds: int, memory_bytes: int) -> bool:
+        """Bring the page up to date. False when nothing but CPU time and memory had changed."""
         page, values = self._page, self._written.copy()
         values[page.process + READY] = int(ready)
         values[page.process + CONNECTIONS] = connections
@@ -67,6 +68,7 @@ class Pages:
                 values[at + STEP_ERRORS] = step.errors
         changed = values != self._written
         values[page.process + CPU_NANOSECONDS] = cpu_nanoseconds
+        values[page.process + MEMORY] = memory_bytes
         page.slots[page.process :] = array("q", values[page.process :])
         self._written = values
         return changed

@@ -8,11 +8,13 @@ requests, else once a second. No request has a timer of its own.
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from collections.abc import Sequence
 from time import monotonic_ns, process_time_ns
 from typing import cast
 
+from longspan.serving import egress
 from longspan.serving.admission import SECOND, Budget, Door
 from longspan.serving.answers import Answering
 from longspan.serving.endpoint import Endpoint
@@ -33,6 +35,7 @@ MOST_CONNECTIONS = 4096
 SPARE_DESCRIPTORS = 64
 """Of the process's limit, left for files, models and what steps open."""
 LEAVING_STEP_SECONDS = 0.02
+_PAGE_BYTES = resource.getpagesize()
 
 
 class Worker:
@@ -42,16 +45,20 @@ class Worker:
     pages: Pages
     """These two are set by who assembles it."""
 
-    def __init__(self, door: Door, budget: Budget) -> None:
+    def __init__(self, door: Door, budget: Budget, caller: egress.Caller | None = None) -> None:
+        """`caller`: the way to other units, for a worker that has steps there."""
         self.loop = asyncio.get_running_loop()
         self.door, self.budget = door, budget
         self.thread = ChainThread(self.loop)
         self.workshop = Workshop(self.loop, self.thread, self.wake)
+        self.caller = caller
         self.endpoints: Sequence[Endpoint] = ()
         self._connections: set[Connection] = set()
         self._sweeping = False
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = min(MOST_CONNECTIONS, max(SPARE_DESCRIPTORS, soft - SPARE_DESCRIPTORS))
+        spare = SPARE_DESCRIPTORS + (egress.MOST_CONNECTIONS if caller is not None else 0)
+        self._most = min(MOST_CONNECTIONS, max(SPARE_DESCRIPTORS, soft - spare))
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
     # Connections -------------------------------------------------------------------------------------------
 
@@ -89,12 +96,18 @@ class Worker:
             connection.idle += pause
             if connection.idle > MOST_IDLE and not connection.busy:
                 connection.hang_up()
+        if self.caller is not None:
+            self.caller.tick(pause)
         self.loop.call_later(pause * QUARTER_SECONDS, self.tick)
 
     def write_page(self) -> bool:
         """Make the load page say what has been counted; False when there was nothing new."""
-        ready, connections = not self.door.draining, len(self._connections)
-        return self.pages.write(ready=ready, connections=connections, cpu_nanoseconds=process_time_ns())
+        return self.pages.write(
+            ready=not self.door.draining,
+            connections=len(self._connections),
+            cpu_nanoseconds=process_time_ns(),
+            memory_bytes=int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE_BYTES,
+        )
 
     # Leaving -----------------------------------------------------------------------------------------------
 
@@ -112,6 +125,8 @@ class Worker:
         self.write_page()
         for connection in tuple(self._connections):
             connection.hang_up()
+        if self.caller is not None:
+            self.caller.close()
 
     async def _quiet(self) -> None:
         while True:

@@ -1,0 +1,135 @@
+"""A step that runs in another unit, as something to call: arrays in by name, arrays out.
+
+The call goes under the ids of the request that it is made for and within what is left of its time, which the unit is
+told (`longspan-timeout-ms`). A worker looks for what is late every quarter of a second, so the unit may give up that
+much later than it should; the caller does not wait for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Any
+
+from longspan.base.errors import RequestError
+from longspan.serving import admission
+from longspan.serving.admission import SECOND, Edge
+from longspan.serving.egress import verdict
+from longspan.serving.egress.caller import Caller, Unreachable
+from longspan.serving.egress.connection import Answer, Lost
+from longspan.serving.endpoint import BY_STEP
+from longspan.serving.exchange import current
+from longspan.serving.heads import TIMEOUT
+from longspan.serving.runtimes import Runnable
+from longspan.wire import http1, oip
+from longspan.wire.orders import ServiceWork, StepWork
+from longspan.wire.tensors import Buffer, Tensor, TensorError
+
+_HEADER_LENGTH = oip.HEADER_LENGTH.encode()
+_HEAD = (
+    b"POST /v2/models/%b/versions/%b/infer HTTP/1.1\r\nhost: egress\r\ncontent-type: "
+    + oip.CONTENT_BINARY.encode()
+    + b"\r\n"
+)
+_LENGTHS = b"content-length: %d\r\n" + _HEADER_LENGTH + b": %d\r\n" + TIMEOUT + b": %d\r\n"
+_IDS = (b"x-request-id", b"traceparent")
+_MILLISECOND = SECOND // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A step apart."""
+
+    runnable: Runnable
+    """Always ``async``; raises `RequestError` with the step's name in its text."""
+    edge: Edge
+    """The way to it: its calls under way, and whether more may come."""
+
+
+def remote(step: StepWork, service: ServiceWork, caller: Caller, *, outputs: Sequence[str]) -> Remote:
+    """The step of `service` that runs in `step.unit`. `outputs`: those that somebody uses; only they are asked for."""
+    edge = Edge(step.name, service.limits.queue)
+    return Remote(Runnable(step.name, "async", step.signature, _Call(step, service, caller, edge, outputs)), edge)
+
+
+class _Call:
+    """Calls one step."""
+
+    def __init__(
+        self, step: StepWork, service: ServiceWork, caller: Caller, edge: Edge, outputs: Sequence[str]
+    ) -> None:
+        signature = step.signature
+        asked = {name: signature.outputs[name] for name in outputs}
+        self._codec = oip.CallCodec(signature.inputs, asked, optional=signature.optional)
+        self._head = _HEAD % (step.unit.encode(), step.version.encode())
+        self._name, self._repeatable = step.name, step.repeatable
+        self._caller, self._edge = caller, edge
+        self._most_bytes, self._time_limit = service.limits.body_bytes, int(service.limits.time_seconds * SECOND)
+
+    async def __call__(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Raises `RequestError`."""
+        try:
+            asked = self._codec.encode(inputs)
+        except TensorError as error:
+            raise verdict.wrong(self._name, str(error)) from None
+        if asked.size > self._most_bytes:
+            problem = f"step {self._name!r} would be given {asked.size} bytes; limits.body allows {self._most_bytes}"
+            raise RequestError(413, problem)
+        edge = self._edge
+        edge.in_flight += 1
+        try:
+            answer = await self._in_time(asked)
+        finally:
+            edge.in_flight -= 1
+        if answer.status != 200:
+            raise self._refused(answer)
+        edge.answered()
+        try:
+            length = _number(answer.fields.get(_HEADER_LENGTH))
+            return self._codec.decode(answer.body, length, rows=asked.rows)
+        except TensorError as error:
+            raise verdict.wrong(self._name, str(error)) from None
+
+    async def _in_time(self, asked: oip.Asked) -> Answer:
+        exchange = current.get()
+        now = monotonic_ns()
+        left = (self._time_limit if exchange is None else exchange.deadline - now) // _MILLISECOND
+        if left <= 0:
+            raise verdict.late(self._name)
+        lines = [self._head, _LENGTHS % (asked.size, asked.header_length, left)]
+        if exchange is not None:
+            fields = exchange.fields
+            lines += [http1.header(name, fields[name]) for name in _IDS if name in fields]
+        parts: list[Buffer] = [b"".join((*lines, b"\r\n", asked.parts[0])), *asked.parts[1:]]
+        try:
+            async with asyncio.timeout(left / 1000):
+                return await self._caller.call(parts, repeatable=self._repeatable)
+        except TimeoutError:
+            raise verdict.late(self._name) from None
+        except Lost as lost:
+            raise verdict.lost(self._name, str(lost)) from None
+        except Unreachable as unreachable:
+            raise verdict.unreachable(self._name, str(unreachable)) from None
+
+    def _refused(self, answer: Answer) -> RequestError:
+        by_step, seconds = BY_STEP in answer.fields, _seconds(answer.fields.get(b"retry-after"))
+        if answer.status == 503 and not by_step:
+            self._edge.refused(monotonic_ns(), seconds or admission.RETRY_AFTER_SECONDS)
+        elif answer.status != 404:
+            self._edge.answered()
+        return verdict.refused(self._name, answer.status, answer.body, by_step=by_step, seconds=seconds)
+
+
+def _number(text: bytes | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdigit() or len(text) > 18:
+        raise TensorError(f"the answer's {oip.HEADER_LENGTH} is {text[:40]!r}, expected a number of bytes")
+    return int(text)
+
+
+def _seconds(text: bytes | None) -> int | None:
+    """Of Retry-After; None without it, or when it is a date."""
+    return int(text) if text is not None and text.isdigit() and len(text) < 10 else None

@@ -1,0 +1,97 @@
+"""What does a client hear when a step that runs in another unit gave no outputs?
+
+Pure. One error, with the step's name; never what another process wrote about itself, unless it was the step's own
+refusal, which reads the same wherever the step runs. What was really said goes into the log, as the error's cause.
+
+| what came back                     | the client hears | why                                               |
+| ---------------------------------- | ---------------- | ------------------------------------------------- |
+| an error, marked as the step's own | the same         | as if it ran here                                 |
+| 404                                | 503, Retry-After | no replica of this version yet, or none any more  |
+| 413                                | 413              | the request has become more than the unit takes   |
+| 408, 429, 502, 503                 | 503, Retry-After | nobody there, its queue full, cut off on the way  |
+| 504                                | 504              | the unit or the gateway found the time to be over |
+| any other status                   | 500              | the unit has failed, or one of us two is no OIP   |
+| 200, but not the step's outputs    | 500              | the step is wrong, not the request                |
+| no HTTP, too much, cut short       | 503, Retry-After | most likely something has died                    |
+| nobody listens                     | 503, Retry-After | the gateway is being started again                |
+| nothing, until the time was over   | 504              |                                                   |
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from longspan.base.errors import RequestError
+from longspan.serving.admission import RETRY_AFTER_SECONDS
+from longspan.wire.tensors import Buffer
+
+_LONGEST_QUOTE = 500
+_LONGEST_TEXT = 4000
+_BUSY = frozenset({408, 429, 502, 503})
+
+
+class Said(Exception):
+    """What really came back, for the log."""
+
+
+class _Refusal(msgspec.Struct):
+    error: str
+
+
+def refused(step: str, status: int, body: Buffer, *, by_step: bool, seconds: int | None) -> RequestError:
+    """The error for an answer that is not 200.
+
+    `by_step`: the unit says that the step itself refused. `seconds`: its Retry-After.
+    """
+    text = _text(body)
+    if by_step and 400 <= status <= 599:
+        return RequestError(status, text, retry_after_seconds=seconds)
+    if status in _BUSY:
+        error = unavailable(step, "takes no more just now")
+    elif status == 404:
+        error = unavailable(step, "has no replica of this version just now")
+    elif status == 413:
+        error = RequestError(413, f"step {step!r} was given more than its unit takes")
+    elif status == 504:
+        error = late(step)
+    else:
+        error = RequestError(500, f"step {step!r} failed: its unit answered {status}")
+    return _because(error, f"{status}: {text}")
+
+
+def lost(step: str, problem: str) -> RequestError:
+    """The error when an answer did not come, or not to its end. `problem`: for the log."""
+    return _because(unavailable(step, "was cut off before its answer"), problem)
+
+
+def unreachable(step: str, problem: str) -> RequestError:
+    """The error when there is nobody to call. `problem`: for the log."""
+    return _because(unavailable(step, "cannot be reached: the gateway does not answer"), problem)
+
+
+def unavailable(step: str, what: str) -> RequestError:
+    """503, which may be tried again."""
+    return RequestError(503, f"step {step!r} {what}", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
+def late(step: str) -> RequestError:
+    """504: the request's time was over while the step ran."""
+    return RequestError(504, f"step {step!r} gave no answer within the request's time")
+
+
+def wrong(step: str, problem: str) -> RequestError:
+    """500: what came, or what should be sent, is not what the step's signature says."""
+    return RequestError(500, f"step {step!r} failed: {problem}")
+
+
+def _because(error: RequestError, said: str) -> RequestError:
+    error.__cause__ = Said(said[:_LONGEST_QUOTE])
+    return error
+
+
+def _text(body: Buffer) -> str:
+    """The sentence in an OIP error body; whatever it is, shortened, when it is none."""
+    try:
+        return msgspec.json.decode(body, type=_Refusal).error[:_LONGEST_TEXT]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return bytes(body[:_LONGEST_QUOTE]).decode("utf-8", "replace")
