@@ -19,7 +19,7 @@ from tests.spec.files import as_flow, systems
 SCHEMA = json_schema()
 SILENT = {"$schema", "$defs", "title", "description", "default", "examples"}
 NESTED = {"$ref", "properties", "patternProperties", "additionalProperties"}
-TYPES = {"object": dict, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+TYPES: dict[str, Any] = {"object": dict, "string": str, "integer": int, "number": (int, float), "boolean": bool}
 RULES: dict[str, Callable[[Any, Any], bool]] = {
     "type": lambda wanted, value: (
         isinstance(value, TYPES[wanted]) and (wanted != "integer" or not isinstance(value, bool))

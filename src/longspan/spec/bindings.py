@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
@@ -93,6 +94,13 @@ class Condition(NamedTuple):
 def condition(when: str) -> Condition:
     """``"not prepare.empty"`` -> the reference, and that it must be false."""
     return Condition(when.removeprefix(_NOT), not when.startswith(_NOT))
+
+
+def written_at(sources: Mapping[str, str] | None, name: str) -> tuple[str, ...] | None:
+    """Where in a step it says what gives the input `name`: ``("from", "x")``, ``("from",)``; None: nowhere."""
+    if sources is None:
+        return None
+    return ("from",) if ONLY in sources else ("from", name) if name in sources else None
 
 
 def quoted(reference: str) -> str:

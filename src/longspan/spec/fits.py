@@ -1,47 +1,58 @@
-"""Do the steps of a chain fit together? A proof before anything runs.
+"""Do the steps of a graph fit together? A proof before anything runs.
 
-A step's inputs bind by name to the service's inputs or to outputs of earlier steps; exactly one of them must
-give each. What is given must be what is taken: data type, number of dimensions, and each dimension (`shapes`).
-The same walk gives the resolved chains that a worker's orders are made of (`units`), so that what was proved is
-what runs.
+Each input is given by exactly one thing (`sources`), and what is given is what is taken (`edges`). No steps wait for
+each other in a ring, and nothing is made for nobody (`loose`). What may be left out is not missed (`skips`), and what
+goes to other processes can go there (`sockets`). The same walk gives the resolved graphs that a worker's orders are
+made of (`works`), so that what was proved is what runs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from longspan.base.errors import Invalid
 from longspan.base.signatures import Signature, TensorType
-from longspan.spec import natural, signatures
+from longspan.spec import loose, natural, rows, signatures, skips, sockets
+from longspan.spec.bindings import written_at
+from longspan.spec.edges import Edges
 from longspan.spec.load import Loaded
+from longspan.spec.order import ordered
 from longspan.spec.places import Finding, Path, Places
 from longspan.spec.services import Service
-from longspan.spec.shapes import Dimensions, Side, elements_fit
+from longspan.spec.shapes import REQUEST
+from longspan.spec.signatures import Known
+from longspan.spec.sources import Givers, Source
+from longspan.spec.steps import Step
 from longspan.spec.system import System
-from longspan.spec.words import did_you_mean, joined
 from longspan.wire.orders import Described
-
-REQUEST = ""
-"""The scope of the service's own inputs, which no step can be called."""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A step in its chain."""
+    """A step in its graph."""
 
     name: str
     signature: Signature
+    """What runs takes and gives: arrays, where rows are filled up."""
     inputs: dict[str, str]
     """Input -> ``step.output``, or a bare name of the service's inputs."""
+    after: Signature | None = None
+    """With a model and a callable: what the callable takes and gives."""
+    when: str = ""
+    pad: dict[str, int] = {}
+    """The step's own free dimension -> the multiple that it is filled up to."""
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
     """A service with everything bound."""
 
     inputs: dict[str, TensorType]
-    """What a request brings; dimensions that the chain fixes are numbers."""
+    """What a request brings; dimensions that the graph fixes are numbers."""
     outputs: dict[str, str]
-    """Output -> ``step.output``: those of the last step, and what `answers` names."""
+    """Output -> ``step.output``: those of the last step of the file, and what `answers` names."""
     steps: tuple[Link, ...]
+    """Each after all that it takes something of, and else in the order of the file."""
     accepts: dict[str, str]
     """Media range -> input of the service."""
     answers: dict[str, str]
@@ -56,7 +67,7 @@ def check(loaded: Loaded, described: Described) -> None:
 
 
 def chains(system: System, described: Described) -> dict[str, Chain]:
-    """Each service's chain by name. Raises `Invalid`, without positions, where `check` would."""
+    """Each service's graph by name. Raises `Invalid`, without positions, where `check` would."""
     found, findings = _resolve(system, described)
     if findings:
         raise Invalid(Places("").complaints(findings))
@@ -65,132 +76,91 @@ def chains(system: System, described: Described) -> dict[str, Chain]:
 
 def _resolve(system: System, described: Described) -> tuple[dict[str, Chain], list[Finding]]:
     findings = list(signatures.errors(described))
-    found = {}
-    for name, service in system.services.items():
-        walk = _Walk(name, service, described)
-        found[name] = walk.chain()
-        findings += walk.findings
+    found = {name: _walk(name, service, described, findings) for name, service in system.services.items()}
     return found, findings
 
 
-class _Walk:
-    """One way along a chain; collects what does not fit and goes on."""
+def _walk(name: str, service: Service, described: Described, findings: list[Finding]) -> Chain:
+    """Go through one graph, collect what does not fit and go on."""
+    path: Path = ("services", name)
+    known = {
+        step: signatures.of_step(name, step, section, described, findings) for step, section in service.steps.items()
+    }
+    signed = {step: found.signature for step, found in known.items() if found is not None}
+    brings = _inputs(service, known)
+    givers = Givers(brings, {step: _seen(service, step, found) for step, found in known.items()}, path)
+    bound = {
+        step: givers.bind(step, service.steps[step], signature.inputs, findings) for step, signature in signed.items()
+    }
+    conditions = {
+        step: skips.looked_at(step, section.when, givers, path, findings) for step, section in service.steps.items()
+    }
+    edges = Edges(path, findings)
+    links = {}
+    for step, found in known.items():
+        if found is not None:
+            findings += _of_itself(service, path, step, found.signature)
+            pad = edges.into(step, service.steps[step], found, bound[step])
+            links[step] = _link(step, service.steps[step], found, bound[step], pad)
+    findings += loose.rings(service, path, bound, conditions)
+    findings += loose.twins(path, brings, signed)
+    inputs = {name: edges.dimensions.resolved(REQUEST, kind) for name, kind in (brings or {}).items()}
+    order = ordered(loose.needs(service, bound, conditions))
+    chain = Chain(
+        inputs=inputs, outputs={}, steps=tuple(links[step] for step in order if step in links), accepts={}, answers={}
+    )
+    if len(links) < len(known):
+        return chain
+    outputs, answers = natural.answers(service, path, signed, findings)
+    accepts = natural.accepts(service, path, inputs, {step: link.inputs for step, link in links.items()}, findings)
+    findings += sockets.of_service(service, path, inputs, outputs, givers)
+    if all(len(bound[step]) == len(signature.inputs) for step, signature in signed.items()):
+        findings += loose.unused(service, path, signed, bound, conditions)
+        optional = {step: signature.optional for step, signature in signed.items()}
+        left_out = skips.skippable(order, conditions, bound, optional)
+        findings += skips.unanswered(outputs, answers, left_out, path)
+        findings += sockets.of_steps(service, path, signed, bound, left_out)
+    return msgspec.structs.replace(chain, outputs=outputs, accepts=accepts, answers=answers)
 
-    def __init__(self, name: str, service: Service, described: Described) -> None:
-        self.findings: list[Finding] = []
-        self.service, self.path = service, ("services", name)
-        self.known: dict[str, Signature | None] = {
-            step: signatures.of_step(name, step, service.steps[step], described, self.findings)
-            for step in service.steps
-        }
-        first = next(iter(self.known.values()))
-        self.inputs = service.inputs if service.inputs is not None else first.inputs if first is not None else None
-        self.dimensions = Dimensions()
 
-    def chain(self) -> Chain:
-        before: list[str] = []
-        links = []
-        for name, signature in self.known.items():
-            if signature is not None:
-                links.append(Link(name=name, signature=signature, inputs=self._bound(name, signature, before)))
-                self._streams_last(name, signature)
-            before.append(name)
-        self._unused(links)
-        self._distinct()
-        inputs = {n: self.dimensions.resolved(REQUEST, kind) for n, kind in (self.inputs or {}).items()}
-        outputs: dict[str, str] = {}
-        accepts: dict[str, str] = {}
-        answers: dict[str, str] = {}
-        if len(links) == len(self.known):
-            outputs, answers = natural.answers(self.service, self.path, self.known, self.findings)
-            bound = {link.name: link.inputs for link in links}
-            accepts = natural.accepts(self.service, self.path, inputs, bound, self.findings)
-        return Chain(inputs=inputs, outputs=outputs, steps=tuple(links), accepts=accepts, answers=answers)
+def _inputs(service: Service, known: Mapping[str, Known | None]) -> dict[str, TensorType] | None:
+    """What a request brings: what the file declares, else what the first step takes; None where nobody can know."""
+    if service.inputs is not None:
+        return dict(service.inputs)
+    name, first = next(iter(known.items()))
+    by_hand = service.steps[name].sources
+    if first is None:
+        return None
+    return {name: kind for name, kind in first.signature.inputs.items() if written_at(by_hand, name) is None}
 
-    def _bound(self, step: str, signature: Signature, before: list[str]) -> dict[str, str]:
-        """Where each input of `step` comes from, as far as one thing gives it and fits."""
-        bound = {}
-        for name, taken in signature.inputs.items():
-            sources = self._sources(name, before)
-            if len(sources) == 1:
-                ((source, scope, given),) = sources
-                self._fit(step, name, taken, scope, given)
-                bound[name] = source
-            elif sources:
-                self._ambiguous(step, name, taken, [scope for _, scope, _ in sources])
-            elif self.inputs is not None and all(self.known[earlier] is not None for earlier in before):
-                self._missing(step, name, taken, before)
-        return bound
 
-    def _sources(self, name: str, before: list[str]) -> list[tuple[str, str, TensorType]]:
-        """All that gives `name`: where (as orders say it), whose, and what type."""
-        sources = []
-        if self.inputs is not None and name in self.inputs:
-            sources.append((name, REQUEST, self.inputs[name]))
-        for earlier in before:
-            signature = self.known[earlier]
-            if signature is not None and name in signature.outputs:
-                sources.append((f"{earlier}.{name}", earlier, signature.outputs[name]))
-        return sources
+def _seen(service: Service, step: str, known: Known | None) -> dict[str, TensorType] | None:
+    """A step's outputs as who takes them sees them; None where they are not known."""
+    if known is None:
+        return None
+    padded = service.steps[step].pad is not None
+    return {name: rows.given_on(kind, padded) for name, kind in known.signature.outputs.items()}
 
-    def _fit(self, step: str, name: str, taken: TensorType, scope: str, given: TensorType) -> None:
-        whose = scope or "the request"
-        gives = f"{whose} gives {name} {given}"
-        takes = f"{step} takes {name} {taken}"
-        why = self.dimensions.unify(Side(scope, given, gives), Side(step, taken, takes))
-        if why is None and not elements_fit(given.element, taken.element, of_request=scope == REQUEST):
-            why = f"a step takes {taken.element} only from a step that gives {taken.element}"
-        if why is not None:
-            problem = f"takes {name} {taken}; {gives}" + (f": {why}" if why else "")
-            self._find((*self.path, "steps", step), problem, "Make the two the same.")
 
-    def _ambiguous(self, step: str, name: str, taken: TensorType, scopes: list[str]) -> None:
-        givers = joined([f"step {scope}" if scope else "the request" for scope in scopes])
-        remedy = "Give one of them another name; a function names its outputs by returning a TypedDict."
-        self._find((*self.path, "steps", step), f"takes {name} {taken}, given by {givers}", remedy)
+def _link(step: str, section: Step, known: Known, bound: Mapping[str, Source], pad: dict[str, int]) -> Link:
+    return Link(
+        name=step,
+        signature=known.signature,
+        inputs={name: source.at for name, source in bound.items()},
+        after=known.after,
+        when=section.when or "",
+        pad=pad,
+    )
 
-    def _missing(self, step: str, name: str, taken: TensorType, before: list[str]) -> None:
-        there = set(self.inputs or {})
-        for earlier in before:
-            signature = self.known[earlier]
-            there |= set(signature.outputs) if signature is not None else set()
-        later = [
-            other
-            for other, signature in self.known.items()
-            if other not in before and signature is not None and name in signature.outputs
-        ]
-        problem = f"takes {name} {taken}, which nothing before it gives"
-        if step in later:
-            remedy = "It gives that itself, but a step cannot feed itself."
-        elif later:
-            remedy = f"{later[0]} gives it: put that step before {step}."
-        else:
-            remedy = f"{did_you_mean(name, there)} If the request brings it, list it under inputs: of the service."
-        self._find((*self.path, "steps", step), problem, remedy)
 
-    def _streams_last(self, name: str, signature: Signature) -> None:
-        if signature.call == "stream" and name != next(reversed(self.known)):
-            remedy = "Only the last step may yield; return the value here."
-            self._find((*self.path, "steps", name, "run"), "streams, but steps follow it", remedy)
-
-    def _unused(self, links: list[Link]) -> None:
-        """Inputs that the file declares and no step takes."""
-        if self.service.inputs is None or len(links) < len(self.known):
-            return
-        used = {source for link in links for source in link.inputs.values()}
-        wanted = {name for link in links for name in link.signature.inputs}
-        for name in self.service.inputs:
-            if name not in used and name not in wanted:
-                remedy = did_you_mean(name, wanted)
-                self._find((*self.path, "inputs", name), "is an input that no step takes", remedy, of_key=True)
-
-    def _distinct(self) -> None:
-        """Orders name an input of the service bare and an output ``step.output``: no two may read the same."""
-        for step, signature in self.known.items():
-            for name in signature.outputs if signature is not None else ():
-                if f"{step}.{name}" in (self.inputs or {}):
-                    problem = f"gives {name}, and {step}.{name} is also an input of the service"
-                    self._find((*self.path, "steps", step), problem, "Give the step another name.")
-
-    def _find(self, path: Path, problem: str, remedy: str = "", *, of_key: bool = True) -> None:
-        self.findings.append(Finding(path, problem, remedy, of_key))
+def _of_itself(service: Service, path: Path, step: str, signature: Signature) -> Iterator[Finding]:
+    """What is wrong with a step, whatever it is bound to."""
+    path = (*path, "steps", step)
+    if signature.call == "stream" and step != next(reversed(service.steps)):
+        remedy = "Only the last step may yield; return the value here."
+        yield Finding((*path, "run"), "streams, but steps follow it", remedy, of_key=True)
+    for side, kinds in (("inputs", signature.inputs), ("outputs", signature.outputs)):
+        for name, kind in kinds.items():
+            if kind.ragged and not kind.batched:
+                problem = f"is {kind}: rows that differ need batch as their first dimension"
+                yield Finding((*path, side, name), problem)

@@ -14,6 +14,8 @@ from longspan.base.signatures import Element, TensorType
 
 Scope = str
 """The step whose dimensions these are; empty for the service's inputs."""
+REQUEST: Scope = ""
+"""The scope of the service's own inputs, which no step can be called."""
 Unknown = tuple[Scope, str]
 
 

@@ -1,13 +1,14 @@
 """What does a step take and give? What was described, completed by what the file declares.
 
 Annotations and models speak first; the file names what they leave open and may repeat what they say, but
-never contradict it.
+never contradict it. A step of a model and a callable takes what the model takes and whatever else the callable names,
+and gives what the callable gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from longspan.base.signatures import Signature, TensorType
 from longspan.spec.places import Finding, Path
@@ -31,28 +32,57 @@ def errors(described: Described) -> Iterator[Finding]:
             yield Finding((), problem)
 
 
-def of_step(service: str, name: str, step: Step, described: Described, findings: list[Finding]) -> Signature | None:
+class Known(NamedTuple):
+    """What is known of a step."""
+
+    signature: Signature
+    """What the whole step takes and gives."""
+    model: Signature | None = None
+    """With both a model and `run:`: what the model by itself takes and gives."""
+    after: Signature | None = None
+    """With both: what the callable by itself takes and gives."""
+
+
+def of_step(service: str, name: str, step: Step, described: Described, findings: list[Finding]) -> Known | None:
     """The signature of a step; None where it cannot be known, and `findings` says why (or an error did)."""
     path: Path = ("services", service, "steps", name)
-    if step.model is not None:
-        model = described.models.get(step.model)
-        if model is None:
-            if f"model:{step.model}" not in described.errors:
-                findings.append(Finding((*path, "model"), "could not be described"))
-            return None
-        return Signature(
+    model = described.models.get(step.model or "")
+    run = described.runs.get(f"{service}.{name}")
+    for key, wanted, found, of in (
+        ("model", step.model, model, step.model),
+        ("run", step.run, run, f"{service}.{name}"),
+    ):
+        if wanted is not None and found is None and f"{key}:{of}" not in described.errors:
+            findings.append(Finding((*path, key), "could not be described"))
+    if (step.model is not None and model is None) or (step.run is not None and run is None):
+        return None
+    if run is None:
+        return _of_model(step, model, path, findings)
+    findings += _settings(step, run, path)
+    before = len(findings)
+    known = _of_run(step, run, model, path, findings)
+    return known if len(findings) == before else None
+
+
+def _of_model(step: Step, model: Signature | None, path: Path, findings: list[Finding]) -> Known:
+    assert model is not None, "a step has one or the other"
+    return Known(
+        Signature(
             _completed(dict(model.inputs), step.inputs, (*path, "inputs"), findings),
             _completed(dict(model.outputs), step.outputs, (*path, "outputs"), findings),
             model.call,
         )
-    run = described.runs.get(f"{service}.{name}")
-    if run is None:
-        if f"run:{service}.{name}" not in described.errors:
-            findings.append(Finding((*path, "run"), "could not be described"))
-        return None
-    findings += _settings(step, run, path)
-    before = len(findings)
-    inputs = _completed(run.inputs, step.inputs, (*path, "inputs"), findings)
+    )
+
+
+def _of_run(step: Step, run: PartialSignature, model: Signature | None, path: Path, findings: list[Finding]) -> Known:
+    """A callable by itself, or after its model: then it takes what that gives, and whatever else it names."""
+    given: Mapping[str, TensorType] = model.outputs if model is not None else {}
+    taken = {name: kind if kind is not None else given.get(name) for name, kind in run.inputs.items()}
+    of_model: Mapping[str, TensorType] = model.inputs if model is not None else {}
+    # An input of both is the same thing, which the model knows best.
+    described = {**of_model, **{name: kind for name, kind in taken.items() if name not in of_model}}
+    inputs = _completed(described, step.inputs, (*path, "inputs"), findings)
     if run.outputs is None:
         if step.outputs is None:
             remedy = 'Annotate what it returns, or add outputs: {NAME: "FP32[batch, 16]"}.'
@@ -60,9 +90,19 @@ def of_step(service: str, name: str, step: Step, described: Described, findings:
         outputs = dict(step.outputs or {})
     else:
         outputs = _completed(run.outputs, step.outputs, (*path, "outputs"), findings)
-    if len(findings) > before:
-        return None
-    return Signature(inputs, outputs, cast("Literal['sync', 'async', 'stream']", run.call))
+    call = cast("Literal['sync', 'async', 'stream']", run.call)
+    if model is None:
+        return Known(Signature(inputs, outputs, call, run.optional))
+    if not any(name in given for name in taken):
+        remedy = f"Name a parameter as the model names its output: {joined(given, 'or')}."
+        findings.append(Finding((*path, "run"), f"takes nothing of what {step.model} gives", remedy))
+    if call == "stream":
+        remedy = "Make two steps of it, the model and what streams."
+        findings.append(Finding((*path, "run"), "streams, which it cannot do in one step with a model", remedy))
+    own = {name: inputs[name] if kind is None else kind for name, kind in taken.items() if kind or name in inputs}
+    optional = tuple(name for name in run.optional if name not in given)
+    whole = {name: kind for name, kind in inputs.items() if name in of_model or name not in given}
+    return Known(Signature(whole, outputs, call, optional), model, Signature(own, outputs, call, optional))
 
 
 def _completed(

@@ -1,8 +1,9 @@
-"""From the file to what runs: `System` -> units, and what a unit is pinned to.
+"""From the file to what runs: `System` -> units.
 
-A unit is the steps that run in one process. Here each service is one unit, with the models of its steps inside,
-and a model that no service uses is a unit of its own. Which units there are, and their digests, follow from
-values alone: the same accepted system gives the same units on any machine, at any time.
+A unit is the steps that run in one process, and what scales. Each service is its entry unit, under its own name, and
+the unit ``SERVICE.STEP`` for each step that is set apart; a model that no service uses is a unit too. Which units there
+are, and their digests, follow from values alone: the same accepted system gives the same units on any machine, at any
+time. What they do is told by `works`.
 """
 
 from __future__ import annotations
@@ -11,31 +12,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from longspan.spec.fits import Chain, chains
-from longspan.spec.secrets import marked, within
+from longspan.spec.fits import chains
+from longspan.spec.pins import ModelPin, Pins
+from longspan.spec.resources import Resources
 from longspan.spec.services import READY_WITHIN, SETTLE, Service
+from longspan.spec.steps import Step
 from longspan.spec.system import System
-from longspan.wire.orders import Described, DescribeOrders, Limits, ModelWork, ServiceWork, StepWork, Work
+from longspan.spec.works import Works
+from longspan.wire.orders import Described, DescribeOrders, Work
 
-
-class ModelPin(msgspec.Struct, frozen=True, kw_only=True):
-    """The file of a model as it was when the generation was accepted."""
-
-    digest: str
-    size_bytes: int
-    package: str = ""
-    package_version: str = ""
-
-
-class Pins(msgspec.Struct, frozen=True, kw_only=True):
-    """What a generation is pinned to: digests of code and models, HMACs of secrets."""
-
-    code: str = ""
-    """Digest of the whole tree of step code; empty when every step is a model."""
-    files: dict[str, str] = {}
-    """Path inside the tree -> digest of that file: what a plan names when code changed."""
-    models: dict[str, ModelPin] = {}
-    secrets: dict[str, str] = {}
+__all__ = ["ModelPin", "Pins", "Unit", "describe_orders", "units"]
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,92 +63,36 @@ def units(system: System, described: Described, pins: Pins) -> tuple[Unit, ...]:
     `Pins()` gives units whose digests stand for nothing, for looking at them before anything is pinned.
     """
     bound = chains(system, described)
-    holders = _holders(system)
-    found = [_service_unit(name, system, bound[name], described, pins, holders) for name in system.services]
-    found += [
-        _unit(Work(unit=name, models=(_model(name, system, described, pins, answers=True),)), None)
-        for name in system.models
-        if name not in holders
-    ]
+    works = Works(system, described, pins)
+    found = []
+    for name, section in system.services.items():
+        found.append(_unit(works.of_entry(name, bound[name]), section, section))
+        for link in bound[name].steps:
+            step = section.steps[link.name]
+            if step.alone:
+                found.append(_unit(works.of_step(name, link), section, step))
+    found += [_unit(works.of_model(name), None, None) for name in system.models if name not in works.holders]
     return tuple(sorted(found, key=lambda unit: unit.name))
 
 
-def _holders(system: System) -> dict[str, str]:
-    """Model -> the service that answers for it: the first by name, so that the order of the file is no matter."""
-    holders: dict[str, str] = {}
-    for service in sorted(system.services):
-        for step in system.services[service].steps.values():
-            if step.model is not None:
-                holders.setdefault(step.model, service)
-    return holders
+def _unit(work: Work, service: Service | None, section: Service | Step | None) -> Unit:
+    """`service`: how an update is judged. `section`: how many replicas there are, and what they may hold.
 
-
-def _service_unit(
-    name: str, system: System, chain: Chain, described: Described, pins: Pins, holders: Mapping[str, str]
-) -> Unit:
-    section = system.services[name]
-    models = sorted({step.model for step in section.steps.values() if step.model is not None})
-    secrets = sorted({secret for step in section.steps.values() for secret in within(step.settings)})
-    work = Work(
-        unit=name,
-        code=pins.code if any(step.run for step in section.steps.values()) else "",
-        models=tuple(_model(model, system, described, pins, answers=holders[model] == name) for model in models),
-        services=(_service(name, section, chain),),
-        secrets={secret: pins.secrets.get(secret, "") for secret in secrets},
-    )
-    return _unit(work, section)
-
-
-def _unit(work: Work, section: Service | None) -> Unit:
-    """The work of a service's section, or of a model alone (None), which has the defaults of a service."""
+    A model alone has neither, and so the defaults of a service.
+    """
+    resources: Resources | None = section.resources if section is not None else None
     return Unit(
         work=work,
         digest=work.digest(),
-        replicas=section.replicas if section else 1,
-        ready_within_seconds=(section.ready_within if section else READY_WITHIN).total_seconds(),
-        settle_seconds=(section.settle if section else SETTLE).total_seconds(),
+        replicas=_replicas(section),
+        ready_within_seconds=(service.ready_within if service else READY_WITHIN).total_seconds(),
+        settle_seconds=(service.settle if service else SETTLE).total_seconds(),
+        memory_bytes=(resources.memory if resources is not None else None) or 0,
     )
 
 
-def _model(name: str, system: System, described: Described, pins: Pins, *, answers: bool) -> ModelWork:
-    section = system.models[name]
-    return ModelWork(
-        name=name,
-        version=section.version,
-        threads=section.threads or 1,
-        digest=pins.models[name].digest if name in pins.models else "",
-        signature=described.models[name],
-        answers=answers,
-    )
-
-
-def _service(name: str, section: Service, chain: Chain) -> ServiceWork:
-    steps = []
-    for link in chain.steps:
-        step = section.steps[link.name]
-        steps.append(
-            StepWork(
-                name=link.name,
-                model=step.model or "",
-                run=step.run or "",
-                settings=marked(step.settings) if step.settings is not None else None,
-                repeatable=step.repeatable or step.model is not None,
-                inputs=link.inputs,
-                signature=link.signature,
-            )
-        )
-    return ServiceWork(
-        name=name,
-        version=section.version,
-        inputs=chain.inputs,
-        outputs=chain.outputs,
-        steps=tuple(steps),
-        accepts=chain.accepts,
-        answers=chain.answers,
-        limits=Limits(
-            body_bytes=section.limits.body,
-            queue=section.limits.queue,
-            time_seconds=section.limits.time.total_seconds(),
-            fan_out=section.limits.fan_out,
-        ),
-    )
+def _replicas(section: Service | Step | None) -> int:
+    """What the file says, the last word being the stronger one."""
+    counts = [section.replicas if isinstance(section, Service) else 1]
+    counts += [section.scaling.min] if section is not None and section.scaling is not None else []
+    return counts[-1]

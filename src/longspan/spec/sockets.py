@@ -1,0 +1,62 @@
+"""What may cross a socket? Arrays.
+
+Rows of different sizes do not: neither into a service nor out of it, nor to a step in a unit of its own (one that has
+`pad:` is called with arrays). Nor do a stream between units, and None for an input that a step can do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from longspan.base.signatures import Signature, TensorType
+from longspan.spec.places import Finding, Path
+from longspan.spec.services import Service
+from longspan.spec.sources import Givers, Source
+from longspan.spec.words import joined
+
+_FUSED = "Leave the step in the unit of the service: take out what sets it apart."
+
+
+def of_service(
+    service: Service, path: Path, inputs: Mapping[str, TensorType], outputs: Mapping[str, str], givers: Givers
+) -> Iterator[Finding]:
+    """What a request would bring, or an answer hold, and cannot."""
+    first, last = next(iter(service.steps)), next(reversed(service.steps))
+    for name, kind in inputs.items():
+        if kind.ragged:
+            at = (*path, "inputs", name) if service.inputs is not None else (*path, "steps", first)
+            remedy = "Let a request bring one array, and a first step make rows of it."
+            yield Finding(at, f"takes {name} {kind} of the request: rows that differ", remedy, of_key=True)
+    for name, at_step in outputs.items():
+        source = givers.named(at_step)
+        if source is not None and source.type.ragged:
+            of_last = source.scope == last
+            named = [media for media, reference in (service.answers or {}).items() if reference in {name, at_step}]
+            at = (*path, "answers", named[0]) if named and not of_last else (*path, "steps", last)
+            remedy = "Let a last step make one array, or JSON, of them."
+            yield Finding(at, f"would answer {name} {source.type}: rows that differ", remedy, of_key=True)
+
+
+def of_steps(
+    service: Service,
+    path: Path,
+    signed: Mapping[str, Signature],
+    bound: Mapping[str, Mapping[str, Source]],
+    left_out: Mapping[str, str],
+) -> Iterator[Finding]:
+    """What keeps a step out of a unit of its own. `left_out`: steps that may not be run."""
+    for step, section in service.steps.items():
+        if not section.alone:
+            continue
+        signature, at = signed[step], (*path, "steps", step)
+        sides = (("takes", signature.inputs), ("gives", signature.outputs))
+        rows = [f"{verb} {name} {kind}" for verb, side in sides for name, kind in side.items() if kind.ragged]
+        missing = [name for name in signature.optional if bound[step][name].scope in left_out]
+        if rows:
+            problem = f"{rows[0]}: rows that differ cannot be sent to a unit of its own"
+            yield Finding(at, problem, f"{_FUSED} A step with pad: is called with arrays.", of_key=True)
+        if signature.call == "stream":
+            yield Finding(at, "streams, which a unit of its own cannot", _FUSED, of_key=True)
+        if missing:
+            problem = f"may have to do without {joined(missing)}, which cannot be said to a unit of its own"
+            yield Finding(at, problem, _FUSED, of_key=True)

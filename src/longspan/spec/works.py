@@ -1,0 +1,181 @@
+"""What does each unit do? From a service with everything bound to the work of its units.
+
+A service is its entry unit, which walks the graph, and one unit for each step that is set apart. The entry knows of
+such a step what it takes and gives and whom to call; the step's own unit knows nothing of the graph. So what changes in
+either changes only that one's work, unless it is what the two have agreed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from longspan.base.signatures import Signature
+from longspan.spec.fits import Chain, Link
+from longspan.spec.pins import Pins
+from longspan.spec.resources import Resources
+from longspan.spec.secrets import marked, within
+from longspan.spec.services import Service
+from longspan.spec.steps import Step
+from longspan.spec.system import System
+from longspan.wire.orders import Described, Limits, ModelWork, ServiceWork, StepWork, Work
+
+_VERSION_DIGITS = 12
+
+
+def unit_of(service: str, name: str, step: Step) -> str:
+    """The unit that runs a step. No name has a dot in it, so nothing else can be called that."""
+    return f"{service}.{name}" if step.alone else service
+
+
+def holders(system: System) -> dict[str, str]:
+    """Model -> the unit that answers for it: the first by name, so that the order of the file is no matter."""
+    found: dict[str, str] = {}
+    held = [
+        (unit_of(name, step_name, step), step.model)
+        for name, service in system.services.items()
+        for step_name, step in service.steps.items()
+        if step.model is not None
+    ]
+    for unit, model in sorted(held):
+        found.setdefault(model, unit)
+    return found
+
+
+class Works:
+    """The works of one accepted system."""
+
+    def __init__(self, system: System, described: Described, pins: Pins) -> None:
+        self._system, self._described, self._pins = system, described, pins
+        self.holders = holders(system)
+
+    def of_model(self, name: str) -> Work:
+        """A model that no service uses: a unit by itself."""
+        return Work(unit=name, models=(self._model(name, name, cpu=0.0),))
+
+    def of_entry(self, name: str, chain: Chain) -> Work:
+        """The unit that a service is called at."""
+        section = self._system.services[name]
+        steps = [(link, section.steps[link.name]) for link in chain.steps]
+        service = ServiceWork(
+            name=name,
+            version=section.version,
+            inputs=chain.inputs,
+            outputs=chain.outputs,
+            steps=tuple(_called(name, link, step) if step.alone else _run(link, step) for link, step in steps),
+            accepts=chain.accepts,
+            answers=chain.answers,
+            limits=_limits(section),
+        )
+        calls = sorted(unit_of(name, link.name, step) for link, step in steps if step.alone)
+        own = [step for _, step in steps if not step.alone]
+        return self._work(name, service, own, section.resources, calls)
+
+    def of_step(self, name: str, link: Link) -> Work:
+        """The unit of one step that is set apart: a service of that step alone, which only the entry calls."""
+        section = self._system.services[name]
+        step, unit = section.steps[link.name], f"{name}.{link.name}"
+        signature = link.signature
+        service = ServiceWork(
+            name=unit,
+            version=version(link),
+            inputs=signature.inputs,
+            outputs={output: f"{link.name}.{output}" for output in signature.outputs},
+            # Whether it runs, and how rows are filled up, is the caller's business.
+            steps=(
+                _run(msgspec.structs.replace(link, inputs={i: i for i in signature.inputs}, when="", pad={}), step),
+            ),
+            accepts={},
+            answers={},
+            limits=_limits(section),
+            internal=True,
+        )
+        return self._work(unit, service, [step], step.resources)
+
+    def _work(
+        self,
+        unit: str,
+        service: ServiceWork,
+        steps: Iterable[Step],
+        resources: Resources | None,
+        calls: Iterable[str] = (),
+    ) -> Work:
+        """`steps` are those that run in this unit."""
+        steps = list(steps)
+        cpu = (resources.cpu if resources is not None else None) or 0.0
+        models = sorted({step.model for step in steps if step.model is not None})
+        secrets = sorted({secret for step in steps for secret in within(step.settings)})
+        return Work(
+            unit=unit,
+            code=self._pins.code if any(step.run for step in steps) else "",
+            models=tuple(self._model(model, unit, cpu) for model in models),
+            services=(service,),
+            secrets={secret: self._pins.secrets.get(secret, "") for secret in secrets},
+            calls=tuple(calls),
+            cpu=cpu,
+        )
+
+    def _model(self, name: str, unit: str, cpu: float) -> ModelWork:
+        section, pin = self._system.models[name], self._pins.models.get(name)
+        return ModelWork(
+            name=name,
+            version=section.version,
+            # Never by the count of replicas: what a replica does shall not depend on how many there are.
+            threads=section.threads or max(1, int(cpu)),
+            digest=pin.digest if pin is not None else "",
+            signature=self._described.models[name],
+            answers=self.holders.get(name, unit) == unit,
+        )
+
+
+def version(link: Link) -> str:
+    """What the caller of a step apart and its unit must agree on: a digest of its signature and its padding."""
+    agreed: tuple[Signature, Mapping[str, int]] = (link.signature, link.pad)
+    canonical = msgspec.json.encode(agreed, order="deterministic")
+    return hashlib.sha256(canonical).hexdigest()[:_VERSION_DIGITS]
+
+
+def _run(link: Link, step: Step) -> StepWork:
+    """A step of this unit."""
+    return StepWork(
+        name=link.name,
+        model=step.model or "",
+        run=step.run or "",
+        when=link.when,
+        pad=link.pad,
+        after=link.after,
+        settings=marked(step.settings) if step.settings is not None else None,
+        repeatable=_repeatable(step),
+        inputs=link.inputs,
+        signature=link.signature,
+    )
+
+
+def _called(service: str, link: Link, step: Step) -> StepWork:
+    """A step of another unit, as the entry knows it."""
+    return StepWork(
+        name=link.name,
+        unit=f"{service}.{link.name}",
+        version=version(link),
+        when=link.when,
+        pad=link.pad,
+        repeatable=_repeatable(step),
+        inputs=link.inputs,
+        signature=link.signature,
+    )
+
+
+def _repeatable(step: Step) -> bool:
+    """A model always is; of a callable the file says it."""
+    return step.repeatable or step.run is None
+
+
+def _limits(section: Service) -> Limits:
+    return Limits(
+        body_bytes=section.limits.body,
+        queue=section.limits.queue,
+        time_seconds=section.limits.time.total_seconds(),
+        fan_out=section.limits.fan_out,
+    )
