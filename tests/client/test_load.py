@@ -239,9 +239,14 @@ def test_in_the_background_marks_tell_when_something_was_done(socket: Path) -> N
             while load.seconds < 0.1:
                 time.sleep(0.01)
             load.mark("something happened")
+            stands = load.progress()
+            ended = load.ended
         report = load.report
     assert report.clean
-    assert report.due < 400 * 60
+    assert (ended, load.ended) == (False, True)
+    assert 0 < stands.ok <= stands.due <= report.due < 400 * 60
+    assert stands.failed == stands.not_sent == 0
+    assert stands.latency.count > 0
     assert [mark.text for mark in report.marks] == ["something happened"]
     assert "something happened" in str(report)
 
@@ -282,7 +287,7 @@ def test_the_windows_of_a_timeline_hold_every_request_once(due: int, step: float
     failed = row.count(-2)
     report = Report(
         schedule=Steady(50), seconds=9, due=due, ok=due - failed, failed=failed, not_sent=0, reasons=(),
-        latency=Latency.of(row), connections=1, worst_lag_seconds=0, marks=(), nanoseconds=row,
+        latency=Latency.of(row), connections=1, worst_lag_seconds=0, late=0, marks=(), nanoseconds=row,
     )  # fmt: skip
     windows = report.timeline(step)
     assert sum(window.due for window in windows) == due

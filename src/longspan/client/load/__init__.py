@@ -23,13 +23,27 @@ status and start of the body.
 
 The client stays light (httptools, uvloop, no task per request on a kept connection), so a thread is
 enough: at 300 requests/s it takes about a twentieth of one core. Whether it was itself in time is in the report
-(`Report.worst_lag_seconds`, `Report.not_sent`). `values` holds what goes in and comes out, `schedule`
-when each is due, `drive` the loop, `connection` one HTTP/1.1 connection, `pace` the timer.
+(`Report.worst_lag_seconds`, `Report.late`, `Report.not_sent`). `values` holds what goes in and comes out,
+`schedule` when each is due, `drive` the loop, `background` a thread for it, `connection` one HTTP/1.1
+connection, `pace` the timer.
 """
 
-from longspan.client.load.drive import Background, drive, run
+from longspan.client.load.background import Background
+from longspan.client.load.drive import drive, run
 from longspan.client.load.schedule import Arrivals, Ramp, Schedule, Steady
-from longspan.client.load.values import Answer, Check, Failure, Latency, Mark, Plan, Reason, Report, Request, Window
+from longspan.client.load.values import (
+    Answer,
+    Check,
+    Failure,
+    Latency,
+    Mark,
+    Plan,
+    Progress,
+    Reason,
+    Report,
+    Request,
+    Window,
+)
 
 __all__ = [
     "Answer",
@@ -40,6 +54,7 @@ __all__ = [
     "Latency",
     "Mark",
     "Plan",
+    "Progress",
     "Ramp",
     "Reason",
     "Report",

@@ -7,8 +7,7 @@ import threading
 import time
 from array import array
 from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import uvloop
 
@@ -23,17 +22,20 @@ from longspan.client.load.values import (
     Latency,
     Mark,
     Plan,
+    Progress,
     Reason,
     Report,
 )
 
 _SWEEP_SECONDS = 0.05
 _BODY_START = 200
+LATE_NS = 10_000_000
+"""A request that was sent later than this after it was due was late by our own fault."""
 
 
 async def drive(plan: Plan) -> Report:
     """Run the load to its end on the running event loop."""
-    return await _Drive(plan).run()
+    return await Drive(plan).run()
 
 
 def run(plan: Plan) -> Report:
@@ -41,65 +43,7 @@ def run(plan: Plan) -> Report:
     return uvloop.run(drive(plan))
 
 
-class Background:
-    """A load in a thread with its own loop, while the caller does things to the system.
-
-    As a context manager it starts on entry and stops on exit; `report` then holds the outcome. When the
-    block raised, the load is stopped too and the exception goes on.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self._drive = _Drive(plan)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._main, name="load", daemon=True)
-        self._report: Report | None = None
-
-    @property
-    def report(self) -> Report:
-        """The outcome, once it has stopped. Raises `RuntimeError` before."""
-        if self._report is None:
-            raise RuntimeError("the load has not been stopped yet")
-        return self._report
-
-    @property
-    def seconds(self) -> float:
-        """Since its first request was due."""
-        return self._drive.since_start(time.monotonic_ns())
-
-    def start(self) -> None:
-        """Begin sending; returns when the first request is due."""
-        self._thread.start()
-        self._drive.started.wait()
-
-    def mark(self, text: str) -> None:
-        """Note that something was done to the system now."""
-        self._drive.marks.append(Mark(self.seconds, text))
-
-    def stop(self) -> Report:
-        """Send no more, wait for what is unanswered (at most the time-out), and give the report."""
-        self._drive.stopping = True
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self.report
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self.stop()
-
-    def _main(self) -> None:
-        try:
-            self._report = uvloop.run(self._drive.run())
-        except BaseException as error:  # noqa: BLE001  Handed to whoever calls `stop`.
-            self._error = error
-        finally:
-            self._drive.started.set()
-
-
-class _Drive:
+class Drive:
     """State of one load. `stopping`, `started` and `marks` may be touched from another thread."""
 
     def __init__(self, plan: Plan) -> None:
@@ -118,12 +62,19 @@ class _Drive:
         """Unanswered requests, the oldest first: when each was sent, and over what once that is open."""
         self._idle: list[Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
-        self._connections = self._worst_lag_ns = 0
+        self._connections = self._worst_lag_ns = self._late = self._not_sent = self._failed = 0
         self._counts: dict[str, int] = {}
         self._first: dict[str, list[Failure]] = {}
 
     def since_start(self, now_ns: int) -> float:
         return (now_ns - self._start_ns) / 1e9
+
+    def progress(self, window_seconds: float) -> Progress:
+        """How it stands; also asked from another thread, so nothing is kept of what is read."""
+        seconds, due, unanswered = self.since_start(time.monotonic_ns()), len(self._row), len(self._sent)
+        recent = Latency.of(self._row[self._when.before(max(0.0, seconds - window_seconds)) : due])
+        ok = due - unanswered - self._failed - self._not_sent
+        return Progress(seconds, due, ok, self._failed, self._not_sent, recent)
 
     async def run(self) -> Report:
         self._loop = asyncio.get_running_loop()
@@ -155,6 +106,7 @@ class _Drive:
                 self._pace.wait_until(due)
                 return
             self._worst_lag_ns = max(self._worst_lag_ns, now - due)
+            self._late += now - due > LATE_NS
             self._dispatch(number, now)
         self._end()
 
@@ -167,6 +119,7 @@ class _Drive:
     def _dispatch(self, number: int, now: int) -> None:
         if len(self._sent) >= self._plan.in_flight:
             self._row.append(NOT_SENT)
+            self._not_sent += 1
             return
         self._row.append(PENDING)
         every = self._plan.new_connection_every
@@ -256,6 +209,7 @@ class _Drive:
         if self._sent.pop(number, None) is None:
             return
         self._row[number] = FAILED
+        self._failed += 1
         self._counts[reason] = self._counts.get(reason, 0) + 1
         first = self._first.setdefault(reason, [])
         if len(first) < self._plan.examples:
@@ -265,18 +219,18 @@ class _Drive:
 
     def _report(self, now: int) -> Report:
         row = tuple(self._row)
-        failed, not_sent = row.count(FAILED), row.count(NOT_SENT)
         return Report(
             schedule=self._when,
             seconds=self.since_start(now),
             due=len(row),
-            ok=len(row) - failed - not_sent,
-            failed=failed,
-            not_sent=not_sent,
+            ok=len(row) - self._failed - self._not_sent,
+            failed=self._failed,
+            not_sent=self._not_sent,
             reasons=tuple(Reason(text, count, tuple(self._first[text])) for text, count in self._counts.items()),
             latency=Latency.of(row),
             connections=self._connections,
             worst_lag_seconds=self._worst_lag_ns / 1e9,
+            late=self._late,
             marks=tuple(self.marks),
             nanoseconds=row,
         )

@@ -160,6 +160,19 @@ class Window:
     latency: Latency
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a load stands that has not ended. What is neither `ok`, `failed` nor `not_sent` is unanswered."""
+
+    seconds: float
+    due: int
+    ok: int
+    failed: int
+    not_sent: int
+    latency: Latency
+    """Of those lately due and answered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What became of every request of a load."""
@@ -178,6 +191,8 @@ class Report:
     """Opened, or tried to; the other requests reused one."""
     worst_lag_seconds: float
     """The latest that a request was sent after it was due: how far the client itself fell behind."""
+    late: int
+    """Sent more than 10 ms after they were due."""
     marks: tuple[Mark, ...]
     nanoseconds: tuple[int, ...] = field(repr=False)
     """Latency of each request in the order they were due; negative: `FAILED`, `NOT_SENT`."""
