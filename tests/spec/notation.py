@@ -7,6 +7,7 @@
     run chat.say stream: prompt TEXT[1] -> word TEXT[1]
     run flower.name class(threshold, top=): species TEXT[batch] -> result JSON[1]
     run flower.odd: rows ? -> ?                                  types that annotations leave open
+    run flower.late: rows? FP32[batch, ~n] -> result JSON[1]     rows may be None
     error run:flower.broken: no module named steps
 """
 
@@ -19,7 +20,7 @@ from longspan.base.signatures import Signature, TensorType, parse_tensor_type
 from longspan.wire.orders import Described, PartialSignature
 
 _LINE = re.compile(r"(model|run) (\S+)(?: (async|stream))?(?: class\((.*)\))?: (.*?) -> (.*)")
-_SIDE = re.compile(r"(\S+) (\?|[A-Z0-9]+\[[^\]]*\])(?:, )?")
+_SIDE = re.compile(r"([^\s?]+)(\?)? (\?|[A-Z0-9]+\[[^\]]*\])(?:, )?")
 
 
 def described(text: str) -> Described:
@@ -43,6 +44,7 @@ def described(text: str) -> Described:
                 outputs=None if outputs == "?" else _side(outputs),
                 call=call or "sync",
                 settings=None if settings is None else _settings(settings),
+                optional=tuple(name for name, may_be_none, _ in _SIDE.findall(inputs) if may_be_none),
             )
     return Described(models=models, runs=runs, errors=errors)
 
@@ -50,7 +52,8 @@ def described(text: str) -> Described:
 def _side(text: str) -> dict[str, TensorType | None]:
     assert "".join(match[0] for match in _SIDE.finditer(text)) == text, text
     return {
-        name: None if kind == "?" else parse_tensor_type(kind, frozenset(BY_OIP)) for name, kind in _SIDE.findall(text)
+        name: None if kind == "?" else parse_tensor_type(kind, frozenset(BY_OIP))
+        for name, _, kind in _SIDE.findall(text)
     }
 
 

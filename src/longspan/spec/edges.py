@@ -49,6 +49,7 @@ class Edges:
         problem = f"takes {name} {taken}; {gives}"
         here, there = given, taken
         if given.dtype == taken.dtype and len(given.shape) == len(taken.shape):
+            padding.see(given)
             if (wrong := rows.misfit(given, taken, section.pad or {})) is not None:
                 return f"{problem}: {wrong.why}", wrong.remedy
             here, there = rows.even(given, taken)

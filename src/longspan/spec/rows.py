@@ -51,7 +51,7 @@ def misfit(given: TensorType, taken: TensorType, pad: Mapping[str, int]) -> Misf
     bare = [name for name in differing(given) if name not in pad]
     if bare:
         wanted = "{" + ", ".join(f"{name}: 32" for name in bare) + "}"
-        remedy = f"Add pad: {wanted} to the step, or take a list of rows: {_AS_ROWS.format(bare[0])}."
+        remedy = f"Add pad: {wanted} to the step, or take a list of arrays of {_AS_ROWS.format(bare[0])}."
         return Misfit(f"its rows differ in {joined(bare)}", remedy)
     for name, own in padded_as(given, taken):
         if isinstance(own, int):
@@ -86,15 +86,21 @@ class Padding:
         """The step's own dimension -> the name that it is given under."""
         self._differ: set[str] = set()
 
+    def see(self, given: TensorType) -> None:
+        """Note what comes in, whether it fits or not."""
+        self._differ |= set(differing(given))
+
     def take(self, given: TensorType, taken: TensorType) -> str:
         """Note one input that fits. Returns why its padding is at odds with another's; empty when it is not."""
         if taken.ragged or not given.ragged:
             return ""
-        self._differ |= set(differing(given))
-        for name, own in padded_as(given, taken):
+        pairs = padded_as(given, taken)
+        for name, own in pairs:
             other = self._given.setdefault(str(own), name)
-            if other != name or taken.shape.count(own) > 1:
-                return f"{own} is one size there, but stands for {name} and for {other if other != name else 'more'}"
+            if other != name:
+                return f"{own} is one size there, and {other} and {name} are two"
+            if taken.shape.count(own) > [there for _, there in pairs].count(own):
+                return f"{own} stands there for more than {name}, which alone is filled up"
         return ""
 
     def unknown(self) -> list[tuple[str, str]]:

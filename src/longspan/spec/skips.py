@@ -63,7 +63,7 @@ def unanswered(
             continue
         media = next((media for media, output in answers.items() if output == name), None)
         at = (*path, "answers", media) if media is not None else (*path, "steps", step)
-        because = "by its when" if left_out[step] == step else f"as it needs {left_out[step]}"
+        because = "by its when:" if left_out[step] == step else f"as it needs {left_out[step]}"
         problem = f"gives {name} to the answer, but {step} may be left out {because}"
         if media is not None:
             problem = f"is made from {source}, but {step} may be left out {because}"

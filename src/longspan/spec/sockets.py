@@ -58,5 +58,5 @@ def of_steps(
         if signature.call == "stream":
             yield Finding(at, "streams, which a unit of its own cannot", _FUSED, of_key=True)
         if missing:
-            problem = f"may have to do without {joined(missing)}, which cannot be said to a unit of its own"
+            problem = f"may have to do without {joined(missing)}, and a call to a unit of its own brings all inputs"
             yield Finding(at, problem, _FUSED, of_key=True)
