@@ -29,7 +29,9 @@ def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]
     # No docs_url: those pages load scripts from elsewhere.
     app = FastAPI(title="Longspan control", version=__version__, docs_url=None, redoc_url=None)
     app.include_router(
-        generations_api.router(world.generations, world.ledger, clock=time.time_ns, knock=knock, done=world.done)
+        generations_api.router(
+            world.generations, world.ledger, clock=time.time_ns, knock=knock, done=world.done, notes=world.notes
+        )
     )
     app.include_router(replicas_api.router(world.logs, lambda: status(world), lambda: load(world)))
 
@@ -60,7 +62,7 @@ def pages(world: World) -> FastAPI:
     def get_metrics() -> Response:
         seen = world.seen
         readings = [
-            *replicas_api.readings(seen.wanted, seen.replicas, world.replicas.samples(), BOUNDS_SECONDS),
+            *replicas_api.readings(seen.wanted, seen.replicas, seen.samples, BOUNDS_SECONDS),
             *gateway_api.readings(world.gateway),
         ]
         return PlainTextResponse(metrics.render(readings), media_type=metrics.CONTENT_TYPE)
@@ -73,9 +75,10 @@ def pages(world: World) -> FastAPI:
 
 
 def load(world: World) -> messages.LoadView:
-    """What the replicas have done so far, from their load pages as they are now."""
+    """What the replicas have done so far, from their load pages as the last trip read them."""
     seen = world.seen
-    return replicas_api.loads(seen.wanted, seen.replicas, world.replicas.samples(), BOUNDS_SECONDS, time.time_ns())
+    at = max((sample.at for sample in seen.samples), default=time.time_ns())
+    return replicas_api.loads(seen.wanted, seen.replicas, seen.samples, BOUNDS_SECONDS, at)
 
 
 def status(world: World) -> messages.Status:

@@ -23,6 +23,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from longspan.capabilities.generations import run as generations
+from longspan.capabilities.replicas.adapters import delegated
 from longspan.client.control import SOCKET
 from longspan.control import http, once
 from longspan.control.stopping import Stopping
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(file: Path, state: Path) -> int:
     waiter = Waiter()
     try:
-        world = World.enter(file, state, dict(os.environ), watch=waiter.watch)
+        world = World.enter(file, state, dict(os.environ), watch=waiter.watch, guard=delegated())
         _begin(world)
     except Exception as error:  # noqa: BLE001 -- whatever it is, who called `up` is told in words
         sys.stdout.write(msgspec.json.encode(http.problem(error)).decode() + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,10 +65,14 @@ def plan(file: Path, state: Path) -> messages.Plan:
     """What applying the file would change. Without a state it compares with nothing, and leaves nothing."""
     if (state / "state.db").exists():
         world = World.enter(file, state, dict(os.environ), watch=lambda _pid: None)
-        return generations_api.shown(generations.plan(world.generations, world.ledger))
+        return _planned(world)
     with tempfile.TemporaryDirectory(prefix="longspan-plan-") as empty:
         world = World(file, Path(empty), dict(os.environ), watch=lambda _pid: None)
-        return generations_api.shown(generations.plan(world.generations, world.ledger))
+        return _planned(world)
+
+
+def _planned(world: World) -> messages.Plan:
+    return generations_api.shown(generations.plan(world.generations, world.ledger, time.time_ns()), world.notes())
 
 
 def down(file: Path, state: Path, *, now: bool) -> dict[str, bool]:

@@ -11,10 +11,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-import msgspec
 
 from longspan import __version__
 from longspan.base.errors import LongspanError, Missing
@@ -24,32 +22,18 @@ from longspan.capabilities.generations import decide as generations_decide
 from longspan.capabilities.generations import run as generations
 from longspan.capabilities.generations.adapters import Folder, Generations, secrets_key
 from longspan.capabilities.replicas import run as replicas
-from longspan.capabilities.replicas.adapters import LocalReplicas, Logs
+from longspan.capabilities.replicas.adapters import LocalReplicas, Logs, MemoryGuard
 from longspan.client.control import SOCKET
+from longspan.control.snapshot import Memory, Snapshot
 from longspan.spec.system import System
+from longspan.spec.units import Unit
 from longspan.system.database import open_database
 from longspan.system.ledger import Ledger
 from longspan.system.locks import holder, take
-from longspan.system.records import GatewaySeen, GatewayWanted, Generation, Replica, Wanted
+from longspan.system.records import GatewayWanted, Generation, Slot, Wanted
 from longspan.system.vault import Vault
 
 _log = logging.getLogger(__name__)
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last trip saw."""
-
-    current: Generation | None = None
-    pending: Generation | None = None
-    wanted: tuple[Wanted, ...] = ()
-    replicas: tuple[Replica, ...] = ()
-    gateway: GatewaySeen = GatewaySeen(pid=None)
-    leftover: frozenset[str] = frozenset()
-    """Sockets that the gateway still holds and shall not: of what was replaced, or has failed."""
-    trouble: str = ""
-    """What keeps the gateway from doing what it shall."""
-    moving: bool = True
-    """Something is under way: look again soon."""
 
 
 class World:
@@ -62,8 +46,12 @@ class World:
         environment: Mapping[str, str],
         *,
         watch: Callable[[int], None],
+        guard: MemoryGuard | None = None,
     ) -> None:
-        """Raises `Missing`, naming the holder, when another control has the state folder."""
+        """`guard` holds replicas to their memory; None: they are watched.
+
+        Raises `Missing`, naming the holder, when another control has the state folder.
+        """
         for folder in ("run", "cache/graphs"):
             (state / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         if take(state / "lock") is None:
@@ -84,7 +72,17 @@ class World:
             last_log=self.logs.tail,
             claim_port=self._claim,
         )
-        self.replicas = LocalReplicas(state, self.ledger, self.vault, self.logs, environment=environment, watch=watch)
+        self.guard = guard or MemoryGuard(None)
+        self.replicas = LocalReplicas(
+            state,
+            self.ledger,
+            self.vault,
+            self.logs,
+            environment=environment,
+            watch=watch,
+            egress=gateway_adapters.EGRESS_SOCKET,
+            guard=self.guard,
+        )
         self.gateway = gateway_adapters.Envoy(state)
         self._watch = watch
         self._choosing = threading.Lock()
@@ -92,7 +90,15 @@ class World:
         self.stopping = False
 
     @classmethod
-    def enter(cls, file: Path, state: Path, environment: Mapping[str, str], *, watch: Callable[[int], None]) -> World:
+    def enter(
+        cls,
+        file: Path,
+        state: Path,
+        environment: Mapping[str, str],
+        *,
+        watch: Callable[[int], None],
+        guard: MemoryGuard | None = None,
+    ) -> World:
         """The world of `state`, which becomes the working directory and is called ``.`` from here on.
 
         So no absolute path is kept anywhere, and the folder can be moved while all runs. Raises as the
@@ -101,22 +107,24 @@ class World:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         relative = Path(os.path.relpath(file.resolve(), state.resolve()))
         os.chdir(state)
-        return cls(relative, Path(), environment, watch=watch)
+        return cls(relative, Path(), environment, watch=watch, guard=guard)
 
     def trip(self) -> Snapshot:
         """See, decide, act, once through all corridors; what is not safe yet is left to the next trip."""
         now = time.time_ns()
-        current, pending = self.ledger.current(), self.ledger.pending()
-        running = {g.number: self.generations.units(g.accepted) for g in (current, pending) if g}
-        wanted = () if self.stopping else generations_decide.wanted(current, pending, running)
-        seen = self.gateway.see()
+        current, pending, slots = self.ledger.current(), self.ledger.pending(), self.ledger.slots()
+        wanted, staying, unproved = self._wish(current, pending, slots, now)
+        seen, samples = self.gateway.see(), tuple(self.replicas.samples(slots))
         if seen.pid is not None:
             self._watch(seen.pid)
-        concluded, found = replicas.converge(self.replicas, self.replicas, wanted, seen.endpoints, now)
+        concluded, found = replicas.converge(
+            self.replicas, self.replicas, slots, (*staying, *wanted), samples, seen, now, unproved=unproved
+        )
         trouble = seen.rejected
         if (leading := current or pending or self._newest()) and not self.stopping:
-            # The old work first: its routes stand until the new generation serves.
-            works = {want.unit.name: want.unit.work for want in reversed(wanted)}
+            # The old work first: its routes stand until the new generation serves. What only stays for callers on
+            # their way out has them where nobody else does.
+            works = {want.unit.name: want.unit.work for want in (*staying, *reversed(wanted))}
             try:
                 gateway.converge(
                     GatewayWanted(port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints),
@@ -141,14 +149,50 @@ class World:
         self.seen = Snapshot(
             current=current,
             pending=pending,
-            wanted=wanted,
+            wanted=(*staying, *wanted),
             replicas=found,
+            samples=samples,
+            memory=self._memory(wanted),
             gateway=seen,
             leftover=seen.endpoints - routed,
             trouble=trouble,
             moving=moving or not (seen.listening or trouble),
         )
         return self.seen
+
+    def _wish(
+        self, current: Generation | None, pending: Generation | None, slots: Sequence[Slot], now: int
+    ) -> tuple[tuple[Wanted, ...], tuple[Wanted, ...], frozenset[str]]:
+        """What shall run; what stays for callers on their way out; digests of work that is still judged."""
+        if self.stopping:
+            return (), (), frozenset()
+        units = {g.number: self._units(g, now) for g in (current, pending) if g}
+        wanted = generations_decide.wanted(current, pending, units)
+        still = {(want.unit.name, want.unit.digest) for want in wanted}
+        older = {slot.generation for slot in slots if (slot.unit, slot.digest) not in still} - units.keys()
+        brought = units | {number: self._units(g, now) for number in older if (g := self.ledger.generation(number))}
+        proved = {unit.digest for unit in units[current.number]} if current else set()
+        judged = {unit.digest for unit in units[pending.number]} if pending else set()
+        return wanted, generations_decide.staying(wanted, slots, brought), frozenset(judged - proved)
+
+    def _units(self, generation: Generation, now: int) -> tuple[Unit, ...]:
+        return generations.units_now(self.generations, self.ledger, generation.accepted, now)
+
+    def _memory(self, wanted: Sequence[Wanted]) -> dict[str, Memory]:
+        weights = self.replicas.weights()
+        found = {}
+        for unit in (want.unit for want in wanted if want.unit.memory_bytes):
+            weight = weights.get(unit.digest)
+            found[unit.name] = Memory(
+                guard=self.guard.kind,
+                replaced=weight.replaced if weight else 0,
+                trouble=weight.trouble if weight else "",
+            )
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """What a plan should mention that no generation holds: pins and counts."""
+        return ()
 
     def done(self, number: int) -> bool:
         """Is the verdict on that generation in force, as far as the last trip saw?"""
@@ -172,9 +216,8 @@ class World:
         While a process of it lives, it is adopted, and goes on.
         """
         pending = self.ledger.pending()
-        alive = self.gateway.see().pid is not None or any(
-            self.replicas.sight(slot).pid is not None for slot in self.ledger.slots()
-        )
+        seen = self.replicas.sights(self.ledger.slots())
+        alive = self.gateway.see().pid is not None or any(sight.pid is not None for sight in seen)
         if pending is not None and not alive:
             self.ledger.fail(pending.number, "everything was stopped while it was on its way", ())
 

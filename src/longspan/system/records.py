@@ -119,6 +119,23 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The generation that brought this work; replicas of the same work are carried over from older ones."""
 
 
+class Callee(msgspec.Struct, frozen=True):
+    """A step apart as its callers know it: the unit that runs it, and the version that they were made for."""
+
+    unit: str
+    version: str
+
+
+def called(work: Work) -> frozenset[Callee]:
+    """Whom replicas of this work call."""
+    return frozenset(Callee(step.unit, step.version) for one in work.services for step in one.steps if step.unit)
+
+
+def answered(work: Work) -> frozenset[Callee]:
+    """As whom replicas of this work are called: of a step apart, one."""
+    return frozenset(Callee(work.unit, service.version) for service in work.services if service.internal)
+
+
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger remembers of a numbered place for a replica. Times are UTC nanoseconds since 1970."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
@@ -20,15 +20,16 @@ def router(
     clock: Callable[[], int],
     knock: Callable[[], None],
     done: Callable[[int], bool],
+    notes: Callable[[], Sequence[str]] = tuple,
 ) -> APIRouter:
     """The routes; `knock` wakes the next trip, `clock` gives UTC nanoseconds, `done` knows whether a verdict
-    is in force at the gateway."""
+    is in force at the gateway, `notes` what a plan should mention that no generation holds."""
     routes = APIRouter(prefix="/v1", tags=["generations"])
 
     @routes.post("/plan")
     def plan() -> messages.Plan:
         """What applying the file would change. Touches nothing."""
-        return shown(run.plan(see, ledger))
+        return shown(run.plan(see, ledger, clock()), notes())
 
     @routes.post("/apply")
     def apply(order: messages.ApplyOrder) -> messages.ApplyAnswer:
@@ -59,14 +60,14 @@ def router(
     return routes
 
 
-def shown(planned: run.Planned) -> messages.Plan:
-    """A plan as the API tells it."""
+def shown(planned: run.Planned, notes: Sequence[str] = ()) -> messages.Plan:
+    """A plan as the API tells it, with `notes` after its own."""
     return messages.Plan(
         system=planned.system,
         on=planned.on.number if planned.on else None,
         changes=tuple(messages.Change(kind=c.kind, at=c.at, before=c.before, after=c.after) for c in planned.changes),
         restarts=planned.restarts,
-        notes=planned.notes,
+        notes=(*planned.notes, *notes),
     )
 
 

@@ -6,14 +6,26 @@ routed beside the old ones all that time, so whatever is decided here, requests 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from longspan.base.errors import Refused
 from longspan.spec.units import Unit
-from longspan.system.records import GatewaySeen, Generation, Replica, Wanted
+from longspan.system.records import (
+    Callee,
+    Count,
+    GatewaySeen,
+    Generation,
+    Pin,
+    Replica,
+    Slot,
+    Wanted,
+    answered,
+    called,
+    held,
+)
 
 SECOND = 1_000_000_000
 
@@ -26,6 +38,21 @@ class Judgement(msgspec.Struct, frozen=True):
     unit: str = ""
     slot: int | None = None
     """Of the replica that made it fail: its log has the cause."""
+
+
+def as_held(
+    units: Sequence[Unit], scaled: Container[str], counts: Mapping[str, Count], pins: Mapping[str, Pin], now: int
+) -> tuple[Unit, ...]:
+    """The units with as many replicas as they shall have at the moment, at least one each.
+
+    No generation holds that number, so what changes a unit's work brings as many as run now, and a rollback too.
+    `scaled` are the units that scale: what the scaler once concluded about another is no matter any more.
+    """
+    ours = {name: count for name, count in counts.items() if name in scaled}
+    return tuple(
+        msgspec.structs.replace(unit, replicas=max(1, held(unit, ours, pins, now)))  # none at all answers nobody
+        for unit in units
+    )
 
 
 def wanted(
@@ -53,6 +80,27 @@ def wanted(
     return (*kept, *new.values())
 
 
+def staying(wanted: Sequence[Wanted], slots: Sequence[Slot], units: Mapping[int, Sequence[Unit]]) -> tuple[Wanted, ...]:
+    """Units that shall run on because replicas that are on their way out still call them.
+
+    `slots` are those that the ledger remembers, `units` the units of each generation that brought one of them. What a
+    wanted unit answers to is not kept twice.
+    """
+    still = {(want.unit.name, want.unit.digest) for want in wanted}
+    provided = {callee for want in wanted for callee in answered(want.unit.work)}
+    kept: dict[Callee, Wanted] = {}
+    for slot in slots:
+        if slot.died_at is not None or (slot.unit, slot.digest) in still:
+            continue
+        brought = units.get(slot.generation, ())
+        caller = next((unit for unit in brought if unit.name == slot.unit and unit.digest == slot.digest), None)
+        for callee in called(caller.work) - provided if caller else ():
+            for unit in brought:
+                if callee in answered(unit.work):
+                    kept.setdefault(callee, Wanted(unit=unit, generation=slot.generation))
+    return tuple(kept[callee] for callee in sorted(kept, key=lambda one: (one.unit, one.version)))
+
+
 def judge(
     pending: Generation,
     units: Sequence[Unit],
@@ -68,10 +116,12 @@ def judge(
     waiting = ""
     # What dies of the old work while the new one settles is an ordinary restart, and no reason to wait.
     for unit in [unit for unit in units if not (settled and unit.digest in carried)]:
-        mine = [r for r in replicas if r.unit == unit.name and r.digest == unit.digest]
+        # One that we told to go has not failed: its unit needs fewer.
+        told = [r for r in replicas if r.unit == unit.name and r.digest == unit.digest]
+        mine = [r for r in told if r.slot.stopping_at is None]
         if unit.digest not in carried:
             for replica in mine:
-                if (failure := _failure(replica, settled)) is not None:
+                if (failure := _failure(replica, pending.ready_at)) is not None:
                     return Judgement("fail", failure, replica.unit, replica.slot.slot)
         ready = [r for r in mine if r.state == "ready" and _socket(r) in gateway.endpoints]
         if len(ready) < unit.replicas and not waiting:
@@ -91,10 +141,14 @@ def judge(
     return Judgement("wait", f"ready; settles for {settle:g} s")
 
 
-def _failure(replica: Replica, settled: bool) -> str | None:
+def _failure(replica: Replica, settling_since: int | None) -> str | None:
     where = f"{replica.unit}/{replica.slot.slot}"
-    if settled and (replica.slot.restarts or replica.state != "ready"):
-        return f"replica {where} {'died' if replica.slot.restarts else 'was not ready any more'} before it had settled"
+    if settling_since is not None and replica.slot.restarts:
+        return f"replica {where} died before it had settled"
+    # One that was started meanwhile, because more are needed, may take its time.
+    fresh = settling_since is not None and replica.slot.since >= settling_since and replica.state == "starting"
+    if settling_since is not None and replica.state != "ready" and not fresh:
+        return f"replica {where} was not ready any more before it had settled"
     if replica.state == "crash-loop":
         return f"replica {where} died {replica.slot.quick_deaths} times before it was ready"
     return None

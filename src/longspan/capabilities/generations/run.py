@@ -11,10 +11,28 @@ from typing import Protocol
 
 import msgspec
 
-from longspan.capabilities.generations.decide import Judgement, judge, rollback_target
+from longspan.capabilities.generations.decide import Judgement, as_held, judge, rollback_target
+from longspan.spec.resources import over_budget
 from longspan.spec.units import Unit
 from longspan.system.diff import diff
-from longspan.system.records import Accepted, Change, GatewaySeen, Generation, Replica, must_be_alone, must_be_current
+from longspan.system.records import (
+    Accepted,
+    Change,
+    Count,
+    GatewaySeen,
+    Generation,
+    Pin,
+    Replica,
+    must_be_alone,
+    must_be_current,
+)
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What may be granted here, all together."""
+
+    cores: float
+    memory_bytes: int
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -44,6 +62,8 @@ class Ledger(Protocol):
     def ready(self, number: int, at: int | None) -> None: ...
     def serve(self, number: int, at: int) -> None: ...
     def fail(self, number: int, reason: str, last_log: tuple[str, ...]) -> None: ...
+    def counts(self) -> dict[str, Count]: ...
+    def pins(self) -> dict[str, Pin]: ...
 
 
 class See(Protocol):
@@ -56,13 +76,16 @@ class See(Protocol):
         ...
 
     def units(self, accepted: Accepted) -> tuple[Unit, ...]: ...
+    def scaled(self, accepted: Accepted) -> frozenset[str]: ...
     def last_log(self, unit: str, slot: int) -> tuple[str, ...]: ...
+    def machine(self) -> Machine: ...
 
 
-def plan(see: See, ledger: Ledger) -> Planned:
-    """What the file would change. Touches nothing."""
+def plan(see: See, ledger: Ledger, now: int) -> Planned:
+    """What the file would change. Touches nothing. Raises `Refused` when this machine cannot grant what it asks for."""
     prepared = see.prepare()
     pending, current = ledger.pending(), ledger.current()
+    _afford(see, ledger, prepared.accepted, now)
     planned = _planned(see, current, prepared.accepted)
     if pending is None:
         return planned
@@ -73,7 +96,8 @@ def plan(see: See, ledger: Ledger) -> Planned:
 def apply(see: See, ledger: Ledger, *, author: str, on: int | None, now: int) -> tuple[Generation | None, Planned]:
     """Accept the file as the next, pending generation; None when nothing would change.
 
-    Raises `Refused` when `on` is not the current generation, or another one is on its way.
+    Raises `Refused` when `on` is not the current generation, another one is on its way, or this machine cannot grant
+    what the file asks for.
     """
     # The ledger asks again as it writes; asked first, a refusal reads and copies nothing, and "nothing would change"
     # is never said while something is about to.
@@ -85,6 +109,7 @@ def apply(see: See, ledger: Ledger, *, author: str, on: int | None, now: int) ->
     planned = _planned(see, current, prepared.accepted)
     if not planned.changes:
         return None, planned
+    _afford(see, ledger, prepared.accepted, now)
     prepared.keep()
     return ledger.accept(prepared.accepted, author=author, at=now, on=on), planned
 
@@ -92,7 +117,7 @@ def apply(see: See, ledger: Ledger, *, author: str, on: int | None, now: int) ->
 def rollback(see: See, ledger: Ledger, *, author: str, to: int | None, now: int) -> tuple[Generation | None, Planned]:
     """Bring an earlier generation's content back, as a new generation.
 
-    Raises `Refused` when there is nothing to go back to.
+    Raises `Refused` when there is nothing to go back to, or this machine cannot grant what that asks for.
     """
     pending, current = ledger.pending(), ledger.current()
     must_be_alone(pending.number if pending else None)
@@ -103,7 +128,13 @@ def rollback(see: See, ledger: Ledger, *, author: str, to: int | None, now: int)
     planned = _planned(see, current, accepted)
     if not planned.changes:
         return None, planned
+    _afford(see, ledger, accepted, now)
     return ledger.accept(accepted, author=author, at=now, on=current.number if current else None), planned
+
+
+def units_now(see: See, ledger: Ledger, accepted: Accepted, now: int) -> tuple[Unit, ...]:
+    """The units of an accepted system, with as many replicas as they shall have at the moment."""
+    return as_held(see.units(accepted), see.scaled(accepted), ledger.counts(), ledger.pins(), now)
 
 
 def settle(see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: GatewaySeen, now: int) -> Judgement | None:
@@ -113,7 +144,7 @@ def settle(see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: Gatew
         return None
     current = ledger.current()
     carried = frozenset(unit.digest for unit in see.units(current.accepted)) if current else frozenset()
-    judgement = judge(pending, see.units(pending.accepted), carried, replicas, gateway, now)
+    judgement = judge(pending, units_now(see, ledger, pending.accepted, now), carried, replicas, gateway, now)
     match judgement.verdict:
         case "ready":
             ledger.ready(pending.number, now)
@@ -125,6 +156,15 @@ def settle(see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: Gatew
         case "wait":
             pass
     return judgement
+
+
+def _afford(see: See, ledger: Ledger, accepted: Accepted, now: int) -> None:
+    """Raises `Refused` with the numbers when replicas are granted more than this machine has."""
+    units = units_now(see, ledger, accepted, now)
+    machine = see.machine()
+    refusal = over_budget(units, {unit.name: unit.replicas for unit in units}, machine.cores, machine.memory_bytes)
+    if refusal is not None:
+        raise refusal
 
 
 def _planned(see: See, current: Generation | None, accepted: Accepted) -> Planned:

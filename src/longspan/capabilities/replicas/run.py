@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from longspan.capabilities.replicas.decide import Forget, Move, Sight, Trip, look, remembered, trip
-from longspan.system.records import Replica, Slot, Wanted
+from msgspec.structs import replace
+
+from longspan.capabilities.replicas.decide import (
+    Forget,
+    Move,
+    Sight,
+    Trip,
+    Weight,
+    look,
+    remembered,
+    trip,
+    weigh,
+)
+from longspan.system.records import GatewaySeen, Replica, Sample, Slot, Wanted
 
 
 class See(Protocol):
-    def slots(self) -> Sequence[Slot]: ...
-    def sight(self, slot: Slot) -> Sight: ...
+    def sights(self, slots: Sequence[Slot]) -> Sequence[Sight]: ...
+    def weights(self) -> Mapping[str, Weight]: ...
 
 
 class Do(Protocol):
     def keep(self, slot: Slot) -> None: ...
     def forget(self, slot: Slot) -> None: ...
+    def remember(self, weights: dict[str, Weight], seen: Sequence[Replica]) -> None: ...
     def act(self, move: Move) -> None: ...
 
 
 def converge(
-    see: See, do: Do, wanted: Sequence[Wanted], routed: frozenset[str], now: int
+    see: See,
+    do: Do,
+    slots: Sequence[Slot],
+    wanted: Sequence[Wanted],
+    samples: Iterable[Sample],
+    gateway: GatewaySeen,
+    now: int,
+    *,
+    unproved: frozenset[str] = frozenset(),
 ) -> tuple[Trip, tuple[Replica, ...]]:
-    """Look at every slot, act on what is safe now, and say where requests may go."""
+    """Look at every slot, act on what is safe now, and say where requests may go.
+
+    `samples` are the load pages of this trip. `unproved`: digests of work that is still judged, so that none of it is
+    replaced for its memory meanwhile.
+    """
+    memory = {(sample.unit, sample.slot): sample.load.memory_bytes for sample in samples}
     seen = []
-    for slot in see.slots():
-        replica = look(slot, see.sight(slot), now)
+    for slot, sight in zip(slots, see.sights(slots), strict=True):
+        replica = look(slot, sight, now)
         known = remembered(replica, now)
         if known != slot:
             do.keep(known)
-            replica = Replica(slot=known, state=replica.state, pid=replica.pid)
-        seen.append(replica)
-    concluded = trip(wanted, seen, routed, now)
+        # The page of a slot is its last process's until the next one is ready.
+        held = memory.get((slot.unit, slot.slot), 0) if replica.state in ("ready", "draining") else 0
+        seen.append(replace(replica, slot=known, memory_bytes=held))
+    weights = weigh(see.weights(), [w for w in wanted if w.unit.digest not in unproved], seen, now)
+    do.remember(weights, seen)
+    leaving = frozenset(weight.leaving for weight in weights.values() if weight.leaving)
+    concluded = trip(wanted, seen, gateway.endpoints, now, leaving=leaving, afresh=gateway.pid is None)
     for move in concluded.moves:
         do.forget(move.slot) if isinstance(move, Forget) else do.act(move)
     return concluded, tuple(seen)

@@ -23,7 +23,15 @@ from longspan.capabilities.gateway.adapters.admin import Admin, Told
 from longspan.capabilities.gateway.adapters.ports import refuse_taken
 from longspan.capabilities.gateway.adapters.refusal import last_line, last_refusal
 from longspan.capabilities.gateway.decide import Past, Step, died
-from longspan.capabilities.gateway.decide.paths import ACCESS_LOG, ADMIN_SOCKET, EGRESS_SOCKET, ENVOY_LOG, FOLDER, LOCK, kind_path
+from longspan.capabilities.gateway.decide.paths import (
+    ACCESS_LOG,
+    ADMIN_SOCKET,
+    EGRESS_SOCKET,
+    ENVOY_LOG,
+    FOLDER,
+    LOCK,
+    kind_path,
+)
 from longspan.system.locks import holder
 from longspan.system.records import GatewaySeen
 

@@ -14,16 +14,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
-from longspan.base.errors import LongspanError, Unreachable
+from longspan.base.errors import LongspanError
+from longspan.capabilities.replicas.adapters.cgroup import MemoryGuard
+from longspan.capabilities.replicas.adapters.handshakes import Handshakes
 from longspan.capabilities.replicas.adapters.logs import Logs
-from longspan.capabilities.replicas.decide import Drain, Forget, Kill, Move, Sight, Start, socket_of
-from longspan.client.connection import unix_get
+from longspan.capabilities.replicas.decide import (
+    Drain,
+    Forget,
+    Kill,
+    Move,
+    Sight,
+    Start,
+    Weight,
+    hard_limit,
+    socket_of,
+    thread_limits,
+)
+from longspan.spec.units import Unit
 from longspan.system.children import in_memory, passed_on
 from longspan.system.ids import new_id
 from longspan.system.ledger import Ledger
@@ -31,13 +45,11 @@ from longspan.system.locks import holder
 from longspan.system.records import Replica, Sample, Slot
 from longspan.system.vault import Vault
 from longspan.wire.load import read as read_load
-from longspan.wire.orders import Identity, Orders, Work
+from longspan.wire.orders import Orders, Work
 
 _log = logging.getLogger(__name__)
 
 _WORKER = (sys.executable, "-P", "-B", "-m", "longspan.serving")
-_HANDSHAKE_SECONDS = 1.0
-_IDENTITY_LASTS_SECONDS = 0.5
 
 
 class LocalReplicas:
@@ -52,57 +64,53 @@ class LocalReplicas:
         *,
         environment: Mapping[str, str],
         watch: Callable[[int], None],
+        egress: str,
+        guard: MemoryGuard,
     ) -> None:
+        """`watch` is told each pid to wake for, `egress` is the socket through which units are called."""
         self._state, self._ledger, self._vault, self._logs = state, ledger, vault, logs
-        self._environment, self._watch = environment, watch
+        self._environment, self._watch, self._egress, self._guard = environment, watch, egress, guard
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._identities: dict[int, tuple[float, Identity | None]] = {}
+        self._handshakes = Handshakes()
+        self._weights: dict[str, Weight] = {}
 
     # Eyes
 
-    def slots(self) -> list[Slot]:
-        """What the ledger remembers."""
-        return self._ledger.slots()
+    def sights(self, slots: Sequence[Slot]) -> list[Sight]:
+        """Lock, child and handshake of each slot. Takes milliseconds, however many workers are silent."""
+        children = [self._child(slot) for slot in slots]
+        pids = [holder(self._path(slot, "lock")) for slot in slots]
+        for pid in pids:
+            if pid is not None:
+                self._watch(pid)
+        sockets = {pid: self._path(slot, "sock") for slot, pid in zip(slots, pids, strict=True) if pid is not None}
+        answers = self._handshakes.ask(sockets)
+        return [
+            Sight(pid=pid, child=child, identity=answers.get(pid) if pid is not None else None)
+            for pid, child in zip(pids, children, strict=True)
+        ]
 
-    def sight(self, slot: Slot) -> Sight:
-        """Lock, child and handshake of one slot. At most about a second, when a worker is too busy to answer."""
-        child = self._children.get(slot.replica)
-        gone = child is not None and child.poll() is not None
-        if gone and child is not None:
-            del self._children[slot.replica]
-            self._logs.note(slot.unit, slot.slot, f"replica {slot.replica} ended: {_ended(child.returncode)}")
-        pid = holder(self._path(slot, "lock"))
-        if pid is not None:
-            self._watch(pid)
-        return Sight(
-            pid=pid,
-            child="unknown" if child is None else "gone" if gone else "alive",
-            identity=self._identity(slot, pid) if pid is not None else None,
-        )
-
-    def samples(self) -> list[Sample]:
-        """The load pages of all slots that have one. A page of another build is passed over."""
+    def samples(self, slots: Sequence[Slot]) -> list[Sample]:
+        """The load pages of those slots that have one. A page of another build is passed over."""
         now = time.time_ns()
         found = []
-        for slot in self._ledger.slots():
+        for slot in slots:
             with contextlib.suppress(LongspanError):
                 if (load := read_load(str(self._path(slot, "load")))) is not None:
                     found.append(Sample(unit=slot.unit, slot=slot.slot, replica=slot.replica, at=now, load=load))
         return found
 
-    def _identity(self, slot: Slot, pid: int) -> Identity | None:
-        at, known = self._identities.get(pid, (0.0, None))
-        if known is not None and time.monotonic() - at < _IDENTITY_LASTS_SECONDS:
-            return known
-        try:
-            _, body = unix_get(str(self._path(slot, "sock")), "/-/replica", _HANDSHAKE_SECONDS)
-            identity = msgspec.json.decode(body, type=Identity)
-        except (Unreachable, msgspec.MsgspecError):
-            return None
-        self._identities = {p: seen for p, seen in self._identities.items() if p != pid} | {
-            pid: (time.monotonic(), identity)
-        }
-        return identity
+    def weights(self) -> dict[str, Weight]:
+        """What is remembered of memory, by digest of the work."""
+        return self._weights
+
+    def _child(self, slot: Slot) -> Literal["alive", "gone", "unknown"]:
+        child = self._children.get(slot.replica)
+        if child is None or child.poll() is None:
+            return "unknown" if child is None else "alive"
+        del self._children[slot.replica]
+        self._logs.note(slot.unit, slot.slot, f"replica {slot.replica} ended: {_ended(child.returncode)}")
+        return "gone"
 
     # Hands
 
@@ -110,19 +118,36 @@ class LocalReplicas:
         """Write a slot down."""
         if slot.died_at is not None and slot.stopping_at is None:
             _log.warning("%s/%d: replica %s died; %d deaths so far", slot.unit, slot.slot, slot.replica, slot.restarts)
+        if slot.died_at is not None:
+            self._guard.release(slot.replica)
         self._ledger.keep(slot)
+
+    def remember(self, weights: dict[str, Weight], seen: Sequence[Replica]) -> None:
+        """Remember them, and log what is new in them."""
+        for digest, weight in weights.items():
+            before = self._weights.get(digest, Weight())
+            for replica in seen:
+                if replica.digest == digest and weight.leaving == replica.slot.replica != before.leaving:
+                    words = f"holds {replica.memory_bytes >> 20} MiB, more than it is granted: another takes its place"
+                    self._logs.note(replica.unit, replica.slot.slot, words)
+                    _log.warning("%s/%d %s", replica.unit, replica.slot.slot, words)
+            if weight.trouble and weight.trouble != before.trouble:
+                unit = next((replica.unit for replica in seen if replica.digest == digest), "")
+                _log.warning("%s: %s", unit, weight.trouble)
+        self._weights = weights
 
     def forget(self, slot: Slot) -> None:
         """The slot is free: what its replica left behind goes."""
         for suffix in ("sock", "sock.new", "lock", "load", "json"):
             self._path(slot, suffix).unlink(missing_ok=True)
+        self._guard.release(slot.replica)
         self._ledger.forget(slot)
 
     def act(self, move: Move) -> None:
         """Carry out one move; what cannot be done is logged and looked at again on the next trip."""
         match move:
             case Start(slot, wanted):
-                self._start(slot, wanted.unit.work)
+                self._start(slot, wanted.unit)
             case Drain(replica):
                 if replica.state != "draining":  # a second SIGTERM would cut off what it still answers
                     self._signal(replica, signal.SIGTERM)
@@ -134,7 +159,8 @@ class LocalReplicas:
             case Forget(slot):
                 self.forget(slot)
 
-    def _start(self, slot: Slot, work: Work) -> None:
+    def _start(self, slot: Slot, unit: Unit) -> None:
+        work = unit.work
         slot = replace(slot, replica=new_id())
         folder = self._state / "run" / slot.unit
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -160,12 +186,14 @@ class LocalReplicas:
                     stderr=log,
                     start_new_session=True,
                     pass_fds=(descriptor,),
-                    env=passed_on(self._environment, work.secrets),
+                    env=passed_on(self._environment, work.secrets) | thread_limits(work.cpu, self._environment),
                 )
         except OSError as error:
             raise LongspanError(f"cannot start a worker: {error}", at=slot.unit) from error
         finally:
             os.close(descriptor)
+        if unit.memory_bytes:
+            self._guard.hold(slot.replica, child.pid, hard_limit(unit.memory_bytes))
         self._children[slot.replica] = child
         self._watch(child.pid)
 
@@ -185,6 +213,7 @@ class LocalReplicas:
             lock=relative(self._path(slot, "lock")),
             load=relative(self._path(slot, "load")),
             graphs="cache/graphs",
+            egress=self._egress if work.calls else "",
         )
 
     def _signal(self, replica: Replica, number: signal.Signals) -> None:

@@ -1,40 +1,28 @@
-"""The folder of the file, the child that describes its steps, and the secrets' key.
-
-`Folder` reads what people edit; nothing here remembers anything but the key of the secrets' HMACs.
-"""
+"""The folder of the file, and the child that describes its steps. It reads what people edit, and remembers nothing."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import importlib.metadata
 import importlib.util
 import os
-import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from longspan.base.errors import Complaint, Invalid, Missing, Refused
-from longspan.capabilities.generations.run import Prepared
 from longspan.spec.fits import check
 from longspan.spec.load import Loaded, load_text
 from longspan.spec.models import Model
 from longspan.spec.secrets import names as secret_names
-from longspan.spec.system import System
-from longspan.spec.units import ModelPin, Pins, Unit, describe_orders, units
+from longspan.spec.units import describe_orders
 from longspan.system.children import in_memory, passed_on
-from longspan.system.records import Accepted
-from longspan.system.vault import Tree, Vault, digest_file, survey
+from longspan.system.vault import Tree, survey
 from longspan.wire.orders import Described
 
 _DESCRIBE_SECONDS = 60
 _FILE_LIMIT_BYTES = 1 << 20
-_KEY_BYTES = 32
-_AT_HAND = 8
 
 
 class Folder:
@@ -121,88 +109,6 @@ class Folder:
         return loaded, models, described
 
 
-class Generations:
-    """What the corridor of generations sees (`run.See`)."""
-
-    def __init__(
-        self,
-        folder: Folder,
-        vault: Vault,
-        key: bytes,
-        environment: Mapping[str, str],
-        *,
-        last_log: Callable[[str, int], tuple[str, ...]],
-        claim_port: Callable[[int], None],
-    ) -> None:
-        """`claim_port` raises when the gateway could not listen there."""
-        self._folder, self._vault, self._key, self._environment = folder, vault, key, environment
-        self.last_log, self._claim_port = last_log, claim_port
-        self._units: tuple[tuple[Accepted, tuple[Unit, ...]], ...] = ()
-
-    def prepare(self) -> Prepared:
-        """Read, prove and pin the file; `keep` copies into the vault."""
-        loaded, paths, described = self._folder.prove()
-        tree = self._folder.survey(loaded, paths)
-        accepted = Accepted(
-            system=loaded.system.canonical(),
-            described=described,
-            pins=Pins(
-                code=tree.digest() if tree else "",
-                files=tree.files if tree else {},
-                models=_pinned(loaded, paths),
-                secrets=self._secrets(loaded.system),
-            ),
-        )
-
-        def keep() -> None:
-            self._claim_port(loaded.system.gateway.port)
-            if tree is not None:
-                self._vault.keep_code(self._folder.file.parent, tree)
-            for name, pin in accepted.pins.models.items():
-                self._vault.keep_model(paths[name], pin.digest)
-
-        return Prepared(accepted, keep)
-
-    def again(self, accepted: Accepted) -> Accepted:
-        """An accepted system with the secrets' values of today."""
-        system = System.from_canonical(accepted.system)
-        self._claim_port(system.gateway.port)
-        pins = msgspec.structs.replace(accepted.pins, secrets=self._secrets(system))
-        return msgspec.structs.replace(accepted, pins=pins)
-
-    def units(self, accepted: Accepted) -> tuple[Unit, ...]:
-        """The units of an accepted system; those of the last few are kept at hand, since every trip asks."""
-        for known, found in self._units:
-            if known is accepted:
-                return found
-        found = units(System.from_canonical(accepted.system), accepted.described, accepted.pins)
-        # Replaced, never changed: the API's threads ask as well.
-        self._units = ((accepted, found), *self._units[: _AT_HAND - 1])
-        return found
-
-    def _secrets(self, system: System) -> dict[str, str]:
-        names = secret_names(system)
-        if missing := [name for name in names if name not in self._environment]:
-            raise Refused(
-                f"the environment of control has no {', '.join(missing)}",
-                at="${env:NAME}",
-                remedy="Export it where longspan up is called; control reads it when it starts",
-            )
-        return {name: f"hmac:{self._tag(name)}" for name in names}
-
-    def _tag(self, name: str) -> str:
-        return hmac.new(self._key, f"{name}={self._environment[name]}".encode(), hashlib.sha256).hexdigest()
-
-
-def secrets_key(path: Path) -> bytes:
-    """The key of the secrets' HMACs: 32 random bytes, made once, mode 0600."""
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(descriptor, secrets.token_bytes(_KEY_BYTES))
-        os.close(descriptor)
-    return path.read_bytes()
-
-
 def _locate(model: Model, folder: Path) -> Path:
     if model.package is None:
         file = folder / model.path
@@ -218,34 +124,6 @@ def _locate(model: Model, folder: Path) -> Path:
         if file.is_file():
             return file
     raise Missing(f"names a file that the installed package {package} does not hold")
-
-
-def _pinned(loaded: Loaded, paths: Mapping[str, Path]) -> dict[str, ModelPin]:
-    pins, complaints = {}, []
-    for name, model in loaded.system.models.items():
-        package, version = _package(model)
-        digest = digest_file(paths[name])
-        pins[name] = ModelPin(
-            digest=digest, size_bytes=paths[name].stat().st_size, package=package, package_version=version
-        )
-        if model.pinned is not None and model.pinned != digest:
-            remedy = f"The file is sha256:{digest}: pin that if it is the one you want"
-            problem = "is not the digest of the model's file"
-            complaints.append(loaded.complaint(("models", name, "digest"), problem, remedy))
-        if model.package_version and model.package_version != version:
-            remedy = f"pip install {package}=={model.package_version}, or pin {version}"
-            problem = f"is {model.package_version}, but {version} is installed"
-            complaints.append(loaded.complaint(("models", name, "package_version"), problem, remedy))
-    if complaints:
-        raise Invalid(tuple(complaints))
-    return pins
-
-
-def _package(model: Model) -> tuple[str, str]:
-    if model.package is None:
-        return "", ""
-    names: Sequence[str] = importlib.metadata.packages_distributions().get(model.package[0], [model.package[0]])
-    return names[0], importlib.metadata.version(names[0])
 
 
 def _ended(code: int) -> str:
