@@ -28,6 +28,7 @@ class Case:
         self.outputs: dict[str, Any] = {}
         self.error: BaseException | None = None
         self.failed_at = ""
+        self.done = False
         self.rows = len(x)
         self.request_id = f"request-{number}"
 

@@ -14,11 +14,12 @@ import uvloop
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
+from longspan.serving.company import Limits
 from longspan.serving.exchange import Exchange
-from longspan.serving.graph import Step
 from longspan.serving.pace import SLOW, WINDOW, Pace
-from longspan.serving.runner import CLOSE, Groups, Limits, Workshop
+from longspan.serving.runner import CLOSE, Groups, Workshop
 from longspan.serving.runtimes import Runnable
+from longspan.serving.step import Step
 from longspan.serving.thread import ChainThread
 
 ROWS = TensorType("FP32", ("batch", 2))

@@ -1,116 +1,126 @@
-"""From orders to endpoints: load what they name, measure the models, give each endpoint its lane."""
+"""From orders to endpoints: prepare the steps of what was loaded, give each endpoint its lane."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from time import monotonic_ns
+from collections.abc import Sequence
 
+from longspan.base.errors import LongspanError
 from longspan.base.signatures import Signature, TensorType
-from longspan.serving import logs, warmup
+from longspan.serving import order, promises, warmup
+from longspan.serving.admission import Edge
 from longspan.serving.batching import rows_limit
+from longspan.serving.company import OBJECTIVE, limits
+from longspan.serving.egress import Caller, remote
 from longspan.serving.endpoint import Endpoint
-from longspan.serving.graph import Step
+from longspan.serving.loaded import Loaded, load, pad_of
 from longspan.serving.pace import SLOW, Pace
-from longspan.serving.runner import Groups, Limits, Workshop
+from longspan.serving.runner import Groups, Workshop
 from longspan.serving.runtimes import Runnable
+from longspan.serving.step import Step
 from longspan.serving.tasks import Tasks
 from longspan.wire.natural import Negotiator
-from longspan.wire.orders import ModelWork, Orders, ServiceWork, Work
+from longspan.wire.orders import ModelWork, ServiceWork, StepWork, Work
 
-OBJECTIVE = 100_000_000
-"""Nanoseconds that a shared run in the thread may take, as measured."""
-OWN_ROWS = 64
-"""Rows that a Python step gets at once when it says that it takes a batch."""
+__all__ = ["Loaded", "endpoints", "load"]
+
+CALL_BYTES = 4 << 20
+"""Of the padded inputs of one call to a step in another unit, unless a single row has more."""
 
 SERVICE_PLATFORM = "longspan_service"
 MODEL_PLATFORM = "onnx_onnxv1"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Everything that runs."""
+def endpoints(
+    work: Work, loaded: Loaded, workshop: Workshop, caller: Caller | None = None
+) -> list[tuple[Endpoint, str]]:
+    """All services and answering models, each with its platform name, ready to be called.
 
-    models: dict[str, Runnable]
-    measured: dict[str, warmup.Measured]
-    steps: dict[tuple[str, str], Runnable]
-    """(service, step) -> its Python step."""
-
-
-def load(orders: Orders, secrets: dict[str, str]) -> Loaded:
-    """Load models and steps, and warm the models up. Raises `LongspanError` that names what cannot be loaded."""
-    work = orders.work
-    models: dict[str, Runnable] = {}
-    if work.models:
-        from longspan.serving.runtimes import onnx  # a unit without models needs no onnxruntime
-
-        for model in work.models:
-            models[model.name] = onnx.load(model, orders.model_paths[model.name], orders.graphs)
-    steps = {}
-    if any(step.run for service in work.services for step in service.steps):
-        from longspan.serving.runtimes import python
-
-        for service in work.services:
-            for step in service.steps:
-                if step.run:
-                    steps[service.name, step.name] = python.load(step, secrets)
-    return Loaded(models, {name: _warm(model) for name, model in models.items()}, steps)
-
-
-def _warm(model: Runnable) -> warmup.Measured:
-    measured = warmup.measure(model, monotonic_ns)
-    if measured.problem:
-        logs.event("warning", f"model {model.name} was not warmed up, zeros do not run: {measured.problem}")
-    return measured
-
-
-def endpoints(work: Work, loaded: Loaded, workshop: Workshop) -> list[tuple[Endpoint, str]]:
-    """All services and answering models, each with its platform name, ready to be called."""
-    made = [(_service(service, loaded, workshop), SERVICE_PLATFORM) for service in work.services]
-    made += [(_model(model, work, loaded, workshop), MODEL_PLATFORM) for model in _answering(work)]
+    `caller` calls the steps that run in other units; None when there are none. Raises `LongspanError`.
+    """
+    made = [(_Service(service, loaded, workshop, caller).endpoint(), SERVICE_PLATFORM) for service in work.services]
+    made += [(_model(model, work, loaded, workshop), MODEL_PLATFORM) for model in work.models if model.answers]
     return made
 
 
-def _answering(work: Work) -> list[ModelWork]:
-    return [model for model in work.models if model.answers]
+class _Service:
+    """A service on its way to an endpoint."""
 
+    def __init__(self, service: ServiceWork, loaded: Loaded, workshop: Workshop, caller: Caller | None) -> None:
+        self._service, self._loaded, self._workshop, self._caller = service, loaded, workshop, caller
+        self._edges: list[Edge] = []
 
-def _service(service: ServiceWork, loaded: Loaded, workshop: Workshop) -> Endpoint:
-    name = service.name
-    signatures = {step.name: step.signature for step in service.steps}
-    wanted = {source for step in service.steps for source in step.inputs.values()} | set(service.outputs.values())
-    last = service.steps[-1]
-    final = all(source == f"{last.name}.{output}" for output, source in service.outputs.items())
-    steps = []
-    for step in service.steps:
-        runnable = loaded.steps[name, step.name] if step.run else loaded.models[step.model]
-        used = [output for output in step.signature.outputs if f"{step.name}.{output}" in wanted]
-        steps.append(
-            Step(
+    def endpoint(self) -> Endpoint:
+        service = self._service
+        signatures = {step.name: step.signature for step in service.steps}
+        last = service.steps[-1]
+        final = all(source == f"{last.name}.{output}" for output, source in service.outputs.items())
+        steps = self._steps(final)
+        endpoint = Endpoint(
+            service.name,
+            service.version,
+            inputs=service.inputs,
+            outputs={output: (source, _typed(signatures, source)) for output, source in service.outputs.items()},
+            negotiator=Negotiator(service.accepts, service.answers) if service.accepts and service.answers else None,
+            streams=any(step.call == "stream" for step in steps),
+            final=final,
+            limits=service.limits,
+            internal=service.internal,
+            optional=service.steps[0].signature.optional if service.internal else (),
+        )
+        endpoint.edges = tuple(self._edges)
+        before = order.waits(service.steps)
+        known = self._loaded.measured
+        measured = [known[step.model] if step.model and not step.unit else None for step in service.steps]
+        return _give_lane(endpoint, steps, before, measured, service.limits.queue, self._workshop)
+
+    def _steps(self, final: bool) -> list[Step]:
+        service = self._service
+        sources = {source for step in service.steps for source in step.inputs.values()}
+        wanted = sources | set(service.outputs.values()) | {order.condition(step.when)[0] for step in service.steps}
+        steps = []
+        for place, (step, facts) in enumerate(zip(service.steps, order.facts(service.steps), strict=True)):
+            used = [output for output in step.signature.outputs if f"{step.name}.{output}" in wanted]
+            runnable = self._runnable(step, used)
+            if order.makes(step) and runnable.call != "stream":
+                runnable = promises.bounded(runnable, service.limits.fan_out)
+            made = Step(
                 step.name,
                 runnable,
                 step.inputs,
                 used,
-                first=step is service.steps[0],
-                final=final and step is last,
-                own=bool(step.run),
+                first=place == 0,
+                final=final and place == len(service.steps) - 1,
+                own=bool(step.run) and not step.unit,
                 repeatable=step.repeatable,
+                when=step.when,
+                facts=facts,
+                pad=pad_of(service, place),
+                fits=promises.fits(step, service.steps),
             )
-        )
-    endpoint = Endpoint(
-        name,
-        service.version,
-        inputs=service.inputs,
-        outputs={output: (source, _typed(signatures, source)) for output, source in service.outputs.items()},
-        negotiator=Negotiator(service.accepts, service.answers) if service.accepts and service.answers else None,
-        streams=any(step.call == "stream" for step in steps),
-        final=final,
-        limits=service.limits,
-        internal=service.internal,
-        optional=service.steps[0].signature.optional if service.internal else (),
-    )
-    measured = [None if step.run else loaded.measured[step.model] for step in service.steps]
-    return _give_lane(endpoint, steps, measured, service.limits.queue, workshop)
+            if made.padding is not None:
+                made.padding.most_cells = self._most_cells(step)
+            steps.append(made)
+        return steps
+
+    def _runnable(self, step: StepWork, used: Sequence[str]) -> Runnable:
+        if step.unit:
+            if self._caller is None:
+                raise LongspanError(f"step {step.name!r} runs in {step.unit!r}, and there is no egress socket")
+            there = remote(step, self._service, self._caller, outputs=used)
+            self._edges.append(there.edge)
+            return there.runnable
+        if step.run:
+            return self._loaded.steps[self._service.name, step.name]
+        return self._loaded.models[step.model]
+
+    def _most_cells(self, step: StepWork) -> int:
+        """Elements of one run: as many as a run has of the size that was measured, so that wider rows go by fewer."""
+        if step.unit:
+            return CALL_BYTES // 4
+        if not step.model:
+            return 0
+        measured = self._loaded.measured[step.model]
+        return measured.cells * rows_limit(measured.curve, OBJECTIVE)
 
 
 def _typed(signatures: dict[str, Signature], source: str) -> TensorType:
@@ -140,43 +150,33 @@ def _model(model: ModelWork, work: Work, loaded: Loaded, workshop: Workshop) -> 
         final=True,
         limits=work.limits,
     )
-    return _give_lane(endpoint, [step], [loaded.measured[name]], work.limits.queue, workshop)
+    return _give_lane(endpoint, [step], (frozenset(),), [loaded.measured[name]], work.limits.queue, workshop)
 
 
 def _give_lane(
     endpoint: Endpoint,
     steps: Sequence[Step],
+    before: order.Needs,
     measured: Sequence[warmup.Measured | None],
     queue: int,
     workshop: Workshop,
 ) -> Endpoint:
+    """One thread, or the loop, for a chain; tasks for anything else.
+
+    Branches of nothing but models that are quick together run one after the other, on the loop: for those a task
+    costs more than it saves.
+    """
     endpoint.steps = steps
-    if any(step.call != "sync" for step in steps):
-        endpoint.lane = Tasks(endpoint.name, steps, workshop, queue=queue, finish=endpoint.finish, out=endpoint)
-        return endpoint
     models = [one for one in measured if one is not None]
+    modelled = not any(step.own or step.call != "sync" for step in steps)
+    quick = modelled and sum(one.slowest for one in models) < SLOW
+    rows = limits(steps, measured)
+    if any(step.call != "sync" for step in steps) or not (quick or order.chain(before)):
+        endpoint.lane = Tasks(
+            endpoint.name, steps, before, rows, workshop, queue=queue, finish=endpoint.finish, out=endpoint
+        )
+        return endpoint
     # A chain of nothing but models may run on the loop.
-    pace = Pace(inline=sum(one.slowest for one in models) < SLOW) if len(models) == len(steps) else None
-    limits = _limits(steps, measured)
-    endpoint.lane = Groups(endpoint.name, steps, limits, pace, workshop, queue=queue, finish=endpoint.finish)
+    pace = Pace(inline=quick) if modelled else None
+    endpoint.lane = Groups(endpoint.name, steps, rows, pace, workshop, queue=queue, finish=endpoint.finish)
     return endpoint
-
-
-def _limits(steps: Sequence[Step], measured: Sequence[warmup.Measured | None]) -> Limits:
-    def of(within: int) -> list[int]:
-        found = []
-        for step, one in zip(steps, measured, strict=True):
-            if not step.batched:
-                found.append(1)
-            else:
-                found.append(OWN_ROWS if one is None else rows_limit(one.curve, within))
-        return found
-
-    def group(limits: Iterable[int]) -> int:
-        """What enters the chain together: as many as its models gain by; its first one waits for all of them."""
-        batched = [(limit, step.own) for limit, step in zip(limits, steps, strict=True) if step.batched]
-        models = [limit for limit, own in batched if not own]
-        return min(models or [limit for limit, _ in batched] or [1])
-
-    inline, thread = of(SLOW // len(steps)), of(OBJECTIVE)
-    return Limits(inline, thread, group(inline), group(thread))

@@ -1,4 +1,4 @@
-"""Which requests share a run, and how large may a run be?
+"""Which requests, and which rows, share a run, and how large may a run be?
 
 Pure. Alike are requests to the same steps with the same data types and the same free dimensions; only along
 `batch` may they differ. A caller never gets another's rows: whoever cuts also splits, by the same counts.
@@ -7,7 +7,10 @@ Pure. Alike are requests to the same steps with the same data types and the same
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 ENOUGH = 0.10
 """A share of the time per row. Batching that saves less is not worth the waiting of the others."""
@@ -61,3 +64,72 @@ def rows_limit(curve: Sequence[tuple[int, int]], within_nanoseconds: int) -> int
         return 1
     best = min(took / rows for rows, took in known)
     return next(rows for rows, took in known if took / rows * (1 - ENOUGH) <= best)
+
+
+def company(alone: int, wanted: int, each_nanoseconds: int, within_nanoseconds: int) -> int:
+    """How many requests enter a chain together when a later step gains by the rows of `wanted`, and the first do not.
+
+    The first of them is answered when the last is done, so they may take no longer than `within_nanoseconds`
+    together. `each_nanoseconds` is what a request has taken of late; 0, before the first has run, gives `alone`: as
+    many as enter together for the sake of the first steps.
+    """
+    if each_nanoseconds <= 0:
+        return alone
+    return max(alone, min(wanted, within_nanoseconds // each_nanoseconds))
+
+
+# --- rows of different sizes --------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """One row that waits for a padded step."""
+
+    alike: Hashable
+    """Equal for those that may share a run once they are of a size."""
+    sizes: tuple[int, ...]
+    """Of each dimension that may be padded."""
+
+
+class Bucket(NamedTuple):
+    """Rows that share a run."""
+
+    sizes: tuple[int, ...]
+    """What each dimension is padded to."""
+    rows: tuple[int, ...]
+    """Which of the rows that waited, in their order."""
+
+
+def buckets(rows: Sequence[Row], multiples: Sequence[int], limit: int) -> list[Bucket]:
+    """Every row in one bucket, with those that are alike and of its size once padded, `limit` of them at most.
+
+    A size is padded to the next multiple of its `multiples`, at least one. Buckets come in the order of their first
+    rows, and rows keep theirs.
+    """
+    found: dict[tuple[Hashable, tuple[int, ...]], list[int]] = {}
+    for index, row in enumerate(rows):
+        found.setdefault((row.alike, size(row, multiples)), []).append(index)
+    made = [
+        Bucket(sizes, tuple(members[first : first + limit]))
+        for (_, sizes), members in found.items()
+        for first in range(0, len(members), limit)
+    ]
+    return sorted(made, key=lambda bucket: bucket.rows[0])
+
+
+def size(row: Row, multiples: Sequence[int]) -> tuple[int, ...]:
+    """What its dimensions are padded to: each to the next multiple, at least one."""
+    return tuple([max(n, -(-one // n) * n) for one, n in zip(row.sizes, multiples, strict=True)])
+
+
+def stack(arrays: Sequence[NDArray[Any]], shape: Sequence[int]) -> NDArray[Any]:
+    """Arrays of one data type as rows of one array [len(arrays), *shape], each filled up with zeros on its right.
+
+    BYTES are filled up with empty elements. None of `arrays`, which is not empty, is larger than `shape`.
+    """
+    dtype, whole = arrays[0].dtype, tuple(shape)
+    if all([array.shape == whole for array in arrays]):
+        return np.stack(arrays)
+    filled = np.full((len(arrays), *whole), b"" if dtype.kind == "O" else 0, dtype)
+    for row, array in zip(filled, arrays, strict=True):
+        row[tuple([slice(length) for length in array.shape])] = array
+    return filled

@@ -1,130 +1,33 @@
-"""How do the steps of a chain run, for one request or for several at once?
+"""How do the steps of a graph run, for one request or for several at once?
 
-Pure: values and a clock come from the caller. Steps are plain calls, in the order of the file. A step
-whose inputs and outputs all have `batch` first, and which may run twice without harm, runs once for all requests
-that are alike; any other runs once per request. Whatever fails in one request fails that one only: a shared run
-that fails is done again for each alone.
+Pure: values and a clock come from the caller. Steps are plain calls, in an order in which they can run (`order`
+says which of them might run at the same time). A step whose inputs and outputs all have `batch` first, and which may
+run twice without harm, runs once for all requests that are alike (`shared`); one with `pad` once for all rows of a
+size (`fan`); any other once per request. Whatever fails in one request fails that one only.
 
-Values stand in a dict per request: a service input under its name, a step's output under ``step.output``.
+Values stand in a dict per request: a service input under its name, a step's output under ``step.output``. A value is
+an array, `Rows`, or None: the step that gives it was not run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
+from longspan.serving import fan, shared
+from longspan.serving.rows import none_of
+from longspan.serving.runtimes import request_id
+from longspan.serving.step import Case, Clock, Step
 
-from longspan.base.errors import RequestError
-from longspan.base.signatures import TensorType
-from longspan.serving.batching import cut
-from longspan.serving.runtimes import Runnable, request_id
-from longspan.wire.tensors import Tensor, TensorError, bind
-
-Clock = Callable[[], int]
-"""Nanoseconds, never going back."""
+__all__ = ["Case", "Left", "Step", "alone", "enter", "fail", "run", "step_name", "wanted"]
 
 step_name: ContextVar[str] = ContextVar("longspan_step_name", default="")
 """Name of the Python step that is running, for its log records."""
 
 
-class Case(Protocol):
-    """One request, as far as its steps are concerned."""
-
-    values: dict[str, Tensor]
-    outputs: dict[str, Tensor]
-    """What a final step has given (see `Step`)."""
-    error: BaseException | None
-    """Set when a step failed; no later step runs then. A `RequestError` is meant for the client as it is."""
-    failed_at: str
-    """Name of that step."""
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def request_id(self) -> str: ...
-
-
-class Step:
-    """One step, prepared: what it calls, where its inputs come from, where its outputs go; and what it has done."""
-
-    __slots__ = (
-        "batched", "batches", "call", "checks", "clients", "count", "direct", "errors", "final", "function", "inputs",
-        "name", "nanoseconds", "outputs", "own", "rows", "rows_limit", "settled", "times",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        name: str,
-        runnable: Runnable,
-        inputs: dict[str, str],
-        outputs: Sequence[str],
-        *,
-        first: bool,
-        final: bool,
-        own: bool,
-        repeatable: bool,
-    ) -> None:
-        """`inputs`: input -> where it comes from. `outputs`: names that others use.
-
-        `first`: the first of its chain. `final`: the last, and all that it gives is the answer, name by name; then it
-        goes to the case's `outputs`, else to its `values`. `own`: a Python step. `repeatable`: running it twice does
-        no harm. `rows_limit` stays 1 until a measured curve allows more. The counters are those of `wire.load`.
-        """
-        self.name, self.function, self.call, self.own = name, runnable.function, runnable.call, own
-        self.inputs = tuple(inputs.items())
-        self.outputs = tuple((output, f"{name}.{output}") for output in outputs)
-        self.batched = repeatable and runnable.call == "sync" and runnable.signature.batched
-        self.final = final
-        self.rows_limit = 1
-        self.count = self.nanoseconds = self.rows = self.batches = self.errors = 0
-        """Of shared runs; `errors` of any, and `rows` those beyond one of any."""
-        self.settled = 0
-        """Runs for one request that have been counted, see `settle`."""
-        self.times: list[int] = []
-        """Nanoseconds of each run for one request since then: one append, where four additions would cost more."""
-        self.checks = _shared_dimensions(runnable.signature.inputs, inputs)
-        self.direct = first and not self.checks and all(name == source for name, source in self.inputs)
-        """Are the service's inputs, just as they are, the step's?"""
-        self.clients = not any("." in source for source in inputs.values())
-        """Do all inputs come straight from the client? Then a wrong shape is the client's."""
-
-    @property
-    def runs(self) -> int:
-        """How often it has run, shared or not."""
-        return self.batches + self.settled + len(self.times)
-
-    def settle(self) -> tuple[int, int]:
-        """Take what `times` holds: (how many runs, their nanoseconds). Another thread may append meanwhile."""
-        times = self.times
-        count = len(times)
-        nanoseconds = sum(times[:count])
-        self.settled += count
-        del times[:count]
-        return count, nanoseconds
-
-    def given(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The step's inputs. Raises `RequestError` when dimensions of one name have different sizes."""
-        if self.checks:
-            sizes: dict[str, int] = {}
-            try:
-                for name, source, tensor in self.checks:
-                    bind(name, tensor, values[source].shape, sizes)
-            except TensorError as error:
-                raise RequestError(400 if self.clients else 500, f"step {self.name!r}: {error}") from error
-        return {name: values[source] for name, source in self.inputs}
-
-
-def _shared_dimensions(types: dict[str, TensorType], inputs: dict[str, str]) -> tuple[tuple[str, str, TensorType], ...]:
-    """Those inputs that have a named dimension in common: only they can disagree."""
-    holders: dict[str, set[str]] = {}
-    for name, tensor in types.items():
-        for dimension in tensor.shape:
-            if isinstance(dimension, str):
-                holders.setdefault(dimension, set()).add(name)
-    shared = {name for names in holders.values() if len(names) > 1 for name in names}
-    return tuple((name, inputs[name], tensor) for name, tensor in types.items() if name in shared and name in inputs)
+class Left(Exception):
+    """Nobody waits for this request any more, so its next step was not begun."""
 
 
 def run(steps: Sequence[Step], cases: Sequence[Case], clock: Clock) -> int:
@@ -134,10 +37,20 @@ def run(steps: Sequence[Step], cases: Sequence[Case], clock: Clock) -> int:
     """
     if len(cases) == 1:
         return alone(steps, cases[0], clock)
+
+    def again(step: Step, case: Case) -> None:
+        alone((step,), case, clock)
+
     begun = clock()
     for step in steps:
         if step.batched:
-            _together(step, cases, clock)
+            parts = [shared.Part(case, given) for case, given in _ready(step, cases)]
+            shared.together(step, parts, clock, again, enter)
+        elif step.padding is not None:
+            ready = _ready(step, cases)
+            if ready:
+                enter(step, ready[0][0])
+                fan.together(step, [case for case, _ in ready], [given for _, given in ready], clock, fail)
         else:
             for case in cases:
                 alone((step,), case, clock)
@@ -154,8 +67,10 @@ def alone(steps: Sequence[Step], case: Case, clock: Clock) -> int:
     for step in steps:
         then = now
         try:
-            if step.own:
-                enter(step, case)
+            if step.guarded and not _admitted(step, case):
+                if case.error is not None:
+                    break
+                continue
             result = step.function(values if step.direct else step.given(values))
             if step.final:
                 case.outputs = result
@@ -163,8 +78,7 @@ def alone(steps: Sequence[Step], case: Case, clock: Clock) -> int:
                 for output, key in step.outputs:
                     values[key] = result[output]
         except BaseException as error:  # noqa: BLE001 - code of the user; even SystemExit fails this request alone
-            case.error, case.failed_at = error, step.name
-            step.errors += 1
+            fail(step, case, error)
             step.times.append(clock() - then)
             break
         now = clock()
@@ -180,59 +94,62 @@ def enter(step: Step, case: Case) -> None:
     step_name.set(step.name)
 
 
-class _Part:
-    """A case at the door of a batched step."""
-
-    __slots__ = ("alike", "case", "given", "rows")
-
-    def __init__(self, case: Case, given: dict[str, Tensor]) -> None:
-        self.case, self.given = case, given
-        arrays = tuple(given.values())
-        self.rows: int = arrays[0].shape[0]
-        self.alike = tuple([(array.dtype, array.shape[1:]) for array in arrays])
+def fail(step: Step, case: Case, error: BaseException) -> None:
+    """The step has failed for this case; the first error is the one that is told."""
+    step.errors += 1
+    if case.error is None:
+        case.error, case.failed_at = error, step.name
 
 
-def _together(step: Step, cases: Sequence[Case], clock: Clock) -> None:
-    waiting: list[_Part] = []
+def wanted(step: Step, case: Case) -> bool:
+    """Is there anything to do? If not, what the step would have given is None, or has no rows."""
+    values: dict[str, Any] = case.values
+    if case.done:
+        case.error, case.failed_at = Left(), step.name
+        return False
+    if step.skippable and _skips(step, values):
+        step.skipped += 1
+        step.put(case, {output: None for output, _ in step.outputs})
+        return False
+    if step.counted and not rows_of(step, case) and all(step.types[output].batched for output, _ in step.outputs):
+        step.put(case, {output: none_of(step.types[output]) for output, _ in step.outputs})
+        return False
+    return True
+
+
+def rows_of(step: Step, case: Case) -> int:
+    """How many rows it runs for."""
+    value = case.values.get(step.counted) if step.counted else None
+    return case.rows if value is None else value.shape[0]
+
+
+def _skips(step: Step, values: dict[str, Any]) -> bool:
+    source, must = step.when
+    if source:
+        value = values.get(source)
+        if value is None or bool(value.flat[0]) is not must:
+            return True
+    return any([values.get(source) is None for source in step.required])
+
+
+def _admitted(step: Step, case: Case) -> bool:
+    """`wanted`, and then whatever must be settled before it runs."""
+    if not wanted(step, case):
+        return False
+    if step.own:
+        enter(step, case)
+    if step.counted:
+        step.rows += rows_of(step, case) - case.rows
+    return True
+
+
+def _ready(step: Step, cases: Sequence[Case]) -> list[tuple[Case, dict[str, Any]]]:
+    """Those that have something to do here, each with its inputs."""
+    found = []
     for case in cases:
         try:
-            waiting.append(_Part(case, step.given(case.values)))
-        except RequestError as error:
-            case.error, case.failed_at = error, step.name
-            step.errors += 1
-    while waiting:
-        group, waiting = cut(waiting, step.rows_limit)
-        begun = clock()
-        if len(group) > 1 and _shared(step, group):
-            step.nanoseconds += clock() - begun
-            step.count += len(group)
-            step.rows += sum([part.rows for part in group])
-            step.batches += 1
-        else:
-            for part in group:
-                alone((step,), part.case, clock)
-
-
-def _shared(step: Step, group: Sequence[_Part]) -> bool:
-    """One run for all of `group`; False, and nothing changed, when it failed and each must run alone."""
-    rows = sum([part.rows for part in group])
-    try:
-        if step.own:
-            enter(step, group[0].case)
-        given = {name: np.concatenate([part.given[name] for part in group]) for name, _ in step.inputs}
-        result: dict[str, Any] = step.function(given)
-        # A step that says `batch` and gives another number of rows would give a caller another's answer.
-        if any(result[output].shape[0] != rows for output, _ in step.outputs):
-            return False
-    except BaseException:  # noqa: BLE001 - told by the request that fails again when it runs alone
-        return False
-    first = 0
-    for part in group:
-        case, last = part.case, first + part.rows
-        if step.final:
-            case.outputs = {output: result[output][first:last] for output, _ in step.outputs}
-        else:
-            for output, key in step.outputs:
-                case.values[key] = result[output][first:last]
-        first = last
-    return True
+            if not step.guarded or wanted(step, case):
+                found.append((case, step.given(case.values)))
+        except Exception as error:  # noqa: BLE001 - such as a shape that does not fit
+            fail(step, case, error)
+    return found

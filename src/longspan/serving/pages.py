@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from time import monotonic_ns
 
 from longspan.serving.endpoint import Endpoint
 from longspan.wire.load import LoadPage
 from longspan.wire.load.layout import (
+    BEGUN,
     BYTES_IN,
     BYTES_OUT,
     CANCELLED,
@@ -21,6 +23,7 @@ from longspan.wire.load.layout import (
     DURATION_SUM,
     IN_FLIGHT,
     MEMORY,
+    OLDEST,
     OTHER_STATUS,
     QUEUED,
     READY,
@@ -28,11 +31,16 @@ from longspan.wire.load.layout import (
     STARTED,
     STATUS_SLOT,
     STEP_BATCHES,
+    STEP_CELLS,
     STEP_COUNT,
     STEP_ERRORS,
     STEP_NANOSECONDS,
+    STEP_PADDING,
     STEP_ROWS,
+    STEP_SKIPPED,
+    STEP_WAITING,
     TIMEOUTS,
+    WAITED,
 )
 
 
@@ -54,8 +62,9 @@ class Pages:
         page, values = self._page, self._written.copy()
         values[page.process + READY] = int(ready)
         values[page.process + CONNECTIONS] = connections
+        now = monotonic_ns()
         for endpoint in self._endpoints:
-            _endpoint(endpoint, values, page.endpoint(endpoint.name))
+            _endpoint(endpoint, values, page.endpoint(endpoint.name), now)
             for step in endpoint.steps:
                 at = page.step(endpoint.name, step.name)
                 alone = self._alone[endpoint.name, step.name]
@@ -66,6 +75,10 @@ class Pages:
                 values[at + STEP_ROWS] = step.rows + runs
                 values[at + STEP_BATCHES] = step.batches + runs
                 values[at + STEP_ERRORS] = step.errors
+                values[at + STEP_WAITING] = step.waiting
+                values[at + STEP_CELLS] = step.cells
+                values[at + STEP_PADDING] = step.waste
+                values[at + STEP_SKIPPED] = step.skipped
         changed = values != self._written
         values[page.process + CPU_NANOSECONDS] = cpu_nanoseconds
         values[page.process + MEMORY] = memory_bytes
@@ -74,10 +87,11 @@ class Pages:
         return changed
 
 
-def _endpoint(endpoint: Endpoint, values: list[int], at: int) -> None:
+def _endpoint(endpoint: Endpoint, values: list[int], at: int, now: int) -> None:
     counted = endpoint.counted
     counted.settle()
     values[at + QUEUED], values[at + IN_FLIGHT] = endpoint.lane.load()
+    values[at + BEGUN], values[at + WAITED], values[at + OLDEST] = endpoint.lane.waits(now)
     values[at + STATUS_SLOT[200]] = counted.ok
     values[at + OTHER_STATUS] = sum(n for status, n in counted.statuses.items() if status not in STATUS_SLOT)
     for status, count in counted.statuses.items():

@@ -6,7 +6,7 @@ the loop run at its end, as one batch.
 
 Any other chain runs whole in the worker's one chain thread, so synchronous steps are never called concurrently. Idle
 never waits: a request that finds the thread free goes at once. Busy takes what has queued: while a group runs the next
-one gathers, and what is alike goes together (`batching.cut`).
+one gathers, and what is alike goes together (`batching.cut`), as many as the steps gain by (`company`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic_ns
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from longspan.serving import graph
 from longspan.serving.admission import full
 from longspan.serving.batching import cut
+from longspan.serving.company import Company, Limits
 from longspan.serving.exchange import Exchange
 from longspan.serving.pace import SLOW, Pace
 from longspan.serving.thread import ChainThread, Job
@@ -44,7 +45,21 @@ class Lane(Protocol):
         """Those that have waited or run since before that moment, dropped."""
 
     def load(self) -> tuple[int, int]:
-        """(how many wait, how many wait or run)."""
+        """(how many wait for their first step, how many wait or run)."""
+
+    def waits(self, now: int) -> Waits:
+        """How they have waited. Brings `waiting` of its steps up to date, too."""
+
+
+class Waits(NamedTuple):
+    """Requests before their first step; times in nanoseconds."""
+
+    begun: int
+    """How many have left it behind, since the worker started."""
+    waited: int
+    """How long these had waited, all together."""
+    oldest: int
+    """So long the oldest of those that still wait has waited; 0 when none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +92,14 @@ class Groups:
         """
         self._name, self._steps, self._limits, self._pace = name, steps, limits, pace
         self._bound, self._finish, self._workshop = queue, finish, workshop
+        self._company = Company(steps)
         self._waiting: list[Exchange] = []
         self._running: list[Exchange] = []
         self._called = False
         self._ended = 0
         """When the loop last ended a run of this chain."""
+        self._entered = self._waited = 0
+        """Requests that have entered the thread, and nanoseconds that they had waited. On the loop nothing waits."""
         self._last = steps[-1]
         self._adopt()
 
@@ -122,6 +140,13 @@ class Groups:
         waiting = len(self._waiting)
         return waiting, waiting + len(self._running)
 
+    def waits(self, now: int) -> Waits:
+        first = self._steps[0]
+        oldest = now - self._waiting[0].started if self._waiting and not self.inline else 0
+        first.waiting = len(self._waiting)
+        # What runs on the loop is not counted but by its first step; in the thread that may still be running.
+        return Waits(max(first.requests + first.skipped, self._entered), self._waited, oldest)
+
     # On the loop -------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
@@ -158,6 +183,9 @@ class Groups:
         self._rows_limit = self._limits.group(self.inline)
         for step, limit in zip(self._steps, self._limits.steps(self.inline), strict=True):
             step.rows_limit = limit
+        for step in self._steps[1:]:
+            # A request may be given up while it is in the thread; on the loop nobody could.
+            step.watch(not self.inline)
 
     # In the thread -----------------------------------------------------------------------------------------
 
@@ -166,7 +194,9 @@ class Groups:
         self._called = False
         if not self._waiting:
             return None
-        self._running, self._waiting = cut(self._waiting, self._rows_limit)
+        self._running, self._waiting = cut(self._waiting, self._company.limit(self._rows_limit))
+        self._entered += len(self._running)
+        self._waited += len(self._running) * monotonic_ns() - sum([one.started for one in self._running])
         if self._waiting:
             self._called = True
             self._workshop.thread.offer(self)
@@ -175,6 +205,7 @@ class Groups:
     def run_group(self, group: Sequence[Exchange]) -> None:
         """In the thread: take `group` through the steps."""
         took = graph.run(self._steps, group, monotonic_ns)
+        self._company.ran(len(group), took)
         if self._pace is not None:
             run = self._last.runs
             if took > SLOW and not preempted():
@@ -207,20 +238,6 @@ class _Group:
 
     def finish(self, failure: BaseException | None) -> None:
         self.lane.group_done(self.group, failure)
-
-
-class Limits:
-    """How many rows a run may hold, for each step and for the group that enters the chain, on either side."""
-
-    def __init__(self, inline: Sequence[int], thread: Sequence[int], group_inline: int, group_thread: int) -> None:
-        self._steps = {True: tuple(inline), False: tuple(thread)}
-        self._group = {True: group_inline, False: group_thread}
-
-    def steps(self, inline: bool) -> tuple[int, ...]:
-        return self._steps[inline]
-
-    def group(self, inline: bool) -> int:
-        return self._group[inline]
 
 
 _switches = threading.local()

@@ -1,25 +1,31 @@
-"""Chains with asynchronous steps, and streams: one task per request.
+"""Graphs with branches, asynchronous and remote steps, and streams: one task per request, which walks the graph.
 
-Never batched. The synchronous steps between are handed to the chain thread, in order. A stream is written as it
-comes; when its client reads slowly the step is not asked for more, and when the client has gone the step is
-closed (``aclose``).
+Whatever is ready begins: synchronous steps in the thread of their track (`order.tracks`), others as tasks, so branches
+run at the same time and a step in a thread never meets itself. Several requests are under way at once; those that
+wait for the same steps of a thread go through them together, as in a chain. The first error wins: steps that have not
+begun do not begin, and what the others give is thrown away. A stream is written as it comes; when its client reads
+slowly the step is not asked for more, and when the client has gone the step is closed (``aclose``).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from time import monotonic_ns
 from typing import Any, Protocol
 
-from longspan.base.errors import RequestError
-from longspan.serving import graph
+from longspan.serving import graph, order
 from longspan.serving.admission import full
-from longspan.serving.exchange import Exchange
-from longspan.serving.runner import Workshop
-from longspan.serving.thread import Job
+from longspan.serving.branches import Call, Stretch, Track
+from longspan.serving.company import Limits, group
+from longspan.serving.exchange import Exchange, current
+from longspan.serving.fan import Gathered
+from longspan.serving.runner import Waits, Workshop
+from longspan.serving.step import Step
+
+AT_ONCE = 8
+"""Calls that a padded step in another unit has under way for one request."""
 
 
 class StreamOut(Protocol):
@@ -36,29 +42,53 @@ class StreamOut(Protocol):
 
 
 class Tasks:
-    """The lane of an endpoint that has an asynchronous step; also the source of its calls in the thread."""
+    """The lane of an endpoint whose steps do not all follow each other in one thread."""
 
     def __init__(
         self,
         name: str,
-        steps: Sequence[graph.Step],
+        steps: Sequence[Step],
+        before: order.Needs,
+        limits: Limits,
         workshop: Workshop,
         *,
         queue: int,
         finish: Callable[[Exchange], None],
         out: StreamOut,
     ) -> None:
-        """`queue` bounds the requests that run at the same time. `finish` answers; `out` takes what is streamed."""
+        """`before`: which steps wait for which. `queue` bounds the requests that are under way at the same time.
+
+        `finish` answers; `out` takes what is streamed.
+        """
         self._name, self._workshop, self._bound, self._finish = name, workshop, queue, finish
-        self._parts = _parts(steps)
         self._out = out
+        threaded = [step.call == "sync" for step in steps]
+        on = order.tracks(before, threaded)
+        self._parts = order.parts(before, on, threaded)
+        rows = limits.steps(False)
+        for step, limit in zip(steps, rows, strict=True):
+            step.rows_limit = limit
+            step.watch(True)
+        tracks = {track: Track(workshop.thread.track(track), self._begin) for track in sorted(set(on)) if track >= 0}
+        self._stretches = [
+            Stretch(
+                [steps[place] for place in part.steps],
+                group([steps[place] for place in part.steps], [rows[place] for place in part.steps]),
+                tracks.get(on[part.steps[0]]),
+            )
+            for part in self._parts
+        ]
+        self._line = all(part.after == ((index - 1,) if index else ()) for index, part in enumerate(self._parts))
+        """Is one thing done after the other?"""
         self._running: dict[Exchange, None] = {}
-        self._calls: deque[_Call] = deque()
+        self._waiting: dict[Exchange, None] = {}
+        """Those whose first step has not begun."""
+        self._begun = self._waited = 0
 
     def take(self, exchange: Exchange) -> None:
         if len(self._running) >= self._bound:
             raise full(self._name, self._bound)
-        self._running[exchange] = None
+        self._running[exchange] = self._waiting[exchange] = None
         exchange.progress = exchange.started
         exchange.task = self._workshop.loop.create_task(self._drive(exchange))
         self._workshop.wake()
@@ -75,57 +105,104 @@ class Tasks:
         return late
 
     def load(self) -> tuple[int, int]:
-        return 0, len(self._running)
+        return len(self._waiting), len(self._running)
 
-    def next(self) -> Job | None:
-        while self._calls:
-            call = self._calls.popleft()
-            if not call.exchange.done and not call.returned.done():
-                return call
-        return None
+    def waits(self, now: int) -> Waits:
+        oldest = next((now - exchange.started for exchange in self._waiting), 0)
+        return Waits(self._begun, self._waited, oldest)
+
+    def _leave(self, exchange: Exchange) -> None:
+        self._running.pop(exchange, None)
+        self._waiting.pop(exchange, None)
+
+    def _begin(self, exchange: Exchange) -> None:
+        """Its first step begins, or another of them."""
+        if exchange in self._waiting:
+            del self._waiting[exchange]
+            self._begun += 1
+            self._waited += monotonic_ns() - exchange.started
+
+    # One request -------------------------------------------------------------------------------------------
 
     async def _drive(self, exchange: Exchange) -> None:
+        current.set(exchange)
         try:
-            for part in self._parts:
-                await self._through(part, exchange)
-                if exchange.error is not None:
-                    break
+            if self._line:
+                for stretch in self._stretches:
+                    await self._through(stretch, exchange)
+                    if exchange.error is not None:
+                        break
+            else:
+                await self._walk(exchange)
         except BaseException as error:  # even SystemExit of a step fails this request alone
             if exchange.done:  # it was us who cancelled it
                 raise
-            exchange.error = error
+            if exchange.error is None:
+                exchange.error = error
         self._leave(exchange)
         if not exchange.done:
             self._finish(exchange)
 
-    async def _through(self, part: Sequence[graph.Step], exchange: Exchange) -> None:
-        step = part[0]
-        if step.call == "sync":
-            call = _Call(part, exchange, self._workshop.loop.create_future())
-            self._calls.append(call)
-            self._workshop.thread.offer(self)
-            await call.returned
+    async def _walk(self, exchange: Exchange) -> None:
+        """Begin whatever is ready, until everything has ended or something has failed."""
+        left = [len(part.after) for part in self._parts]
+        under_way: dict[asyncio.Task[None], int] = {}
+
+        def begin(index: int) -> None:
+            under_way[self._workshop.loop.create_task(self._through(self._stretches[index], exchange))] = index
+
+        try:
+            for index, wait in enumerate(left):
+                if not wait:
+                    begin(index)
+            while under_way:
+                done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    index = under_way.pop(task)
+                    task.result()
+                    if exchange.error is not None:
+                        return
+                    for follower in self._parts[index].followers:
+                        left[follower] -= 1
+                        if not left[follower]:
+                            begin(follower)
+        finally:
+            for task in under_way:
+                task.add_done_callback(_thrown_away)
+                task.cancel()
+
+    async def _through(self, stretch: Stretch, exchange: Exchange) -> None:
+        """Its steps, for this request. A step's own failure is told in the exchange."""
+        if stretch.track is not None:
+            call = Call(stretch, exchange, self._workshop.loop.create_future())
+            stretch.track.offer(call)
+            try:
+                await call.returned
+            finally:
+                stretch.track.withdraw(call)
             return
-        begun = monotonic_ns()
+        step = stretch.steps[0]
+        self._begin(exchange)
+        if not graph.wanted(step, exchange):
+            return
         graph.enter(step, exchange)
+        begun, rows = monotonic_ns(), graph.rows_of(step, exchange)
+        step.waiting += 1
         try:
             given = step.given(exchange.values)
             if step.call == "stream":
-                await self._pump(step.function(given), exchange)
+                await self._pump(step.whole(given), exchange)
             else:
-                result = await step.function(given)
-                if step.final:
-                    exchange.outputs = result
-                for output, key in step.outputs:
-                    exchange.values[key] = result[output]
-        except BaseException:
-            exchange.failed_at = step.name
-            step.errors += 1
-            raise
+                step.put(exchange, await (step.whole(given) if step.padding is None else _spread(step, given)))
+        except BaseException as error:  # even SystemExit fails this request alone
+            if exchange.done or exchange.error is not None:  # it was us who cancelled it
+                raise
+            graph.fail(step, exchange, error)
         finally:
+            step.waiting -= 1
             step.nanoseconds += monotonic_ns() - begun
             step.count += 1
-            step.rows += exchange.rows
+            step.rows += rows
             step.batches += 1
 
     async def _pump(self, values: Any, exchange: Exchange) -> None:
@@ -143,35 +220,38 @@ class Tasks:
             await self._out.open(exchange)
         self._out.end(exchange)
 
-    def _leave(self, exchange: Exchange) -> None:
-        self._running.pop(exchange, None)
+
+async def _spread(step: Step, given: dict[str, Any]) -> dict[str, Any]:
+    """A padded asynchronous step: each of its runs is a call of its own, several at once, in no order."""
+    padding = step.padding
+    assert padding is not None, "only a padded step runs this way"
+    runs = padding.runs([given], step.rows_limit)
+    back = Gathered(padding, [padding.count(given)])
+    left = iter(runs)
+
+    async def some() -> None:
+        for run in left:
+            back.put(run, await step.whole(run.inputs))
+
+    await _together([some() for _ in runs[:AT_ONCE]])
+    step.padded(runs)
+    step.batches += len(runs) - 1  # whoever called counts one
+    return back.outputs(0)
 
 
-def _parts(steps: Sequence[graph.Step]) -> list[list[graph.Step]]:
-    """Synchronous steps that follow each other are one call in the thread; any other step stands alone."""
-    parts: list[list[graph.Step]] = []
-    for step in steps:
-        if parts and step.call == "sync" == parts[-1][0].call:
-            parts[-1].append(step)
-        else:
-            parts.append([step])
-    return parts
+async def _together(calls: Sequence[Any]) -> None:
+    """All at once; the first that fails ends the others, and its error is raised."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            if not task.done():
+                task.add_done_callback(_thrown_away)
+                task.cancel()
 
 
-class _Call:
-    """The synchronous part of one request, for the chain thread."""
-
-    __slots__ = ("exchange", "returned", "steps")
-
-    def __init__(self, steps: Sequence[graph.Step], exchange: Exchange, returned: asyncio.Future[None]) -> None:
-        self.steps, self.exchange, self.returned = steps, exchange, returned
-
-    def work(self) -> None:
-        graph.run(self.steps, [self.exchange], monotonic_ns)
-
-    def finish(self, failure: BaseException | None) -> None:
-        if failure is not None and self.exchange.error is None:
-            self.exchange.error = RequestError(500, "a step ended its thread")
-            self.exchange.error.__cause__ = failure
-        if not self.returned.done():
-            self.returned.set_result(None)
+def _thrown_away(task: asyncio.Future[Any]) -> None:
+    """Whatever it ended with is known, or nobody wants to know."""
+    if not task.cancelled():
+        task.exception()

@@ -1,7 +1,8 @@
-"""The worker's one chain thread, and who takes turns on it.
+"""The worker's chain thread, and who takes turns on it.
 
-There is one, so synchronous steps are never called concurrently. The loop owns every queue: the thread gets one job
-at a time and hands it back, so there is no lock to forget.
+Chains have one thread between them, so their synchronous steps are never called concurrently. A graph with branches
+has one more for each further track (`order.tracks`): there a step is not called concurrently with itself. The loop owns
+every queue: a thread gets one job at a time and hands it back, so there is no lock to forget.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ class Source(Protocol):
 
 
 class ChainThread:
-    """The one thread, and the sources that take turns on it."""
+    """One thread, and the sources that take turns on it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str = "longspan-chain") -> None:
+        self._loop, self._name = loop, name
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._sources: deque[Source] = deque()
         self._called = False
         self._thread: threading.Thread | None = None
+        self._others: list[ChainThread] = []
         self.busy = False
+
+    def track(self, number: int) -> ChainThread:
+        """The thread of a track: number 0 is this one, any other is made when it is first asked for."""
+        while len(self._others) < number:
+            self._others.append(ChainThread(self._loop, f"{self._name}-{len(self._others) + 1}"))
+        return self._others[number - 1] if number else self
 
     def offer(self, source: Source) -> None:
         """`source` has a job; it is asked for it as soon as the thread is free and its turn has come."""
@@ -56,7 +64,7 @@ class ChainThread:
             if job is not None:
                 self.busy = True
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="longspan-chain", daemon=True)
+                    self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                     self._thread.start()
                 self._inbox.put(job)
 
@@ -78,9 +86,10 @@ class ChainThread:
         job.finish(failure)
 
     def close(self, patience_seconds: float) -> bool:
-        """End the thread after its job; False when that takes longer than `patience_seconds`."""
-        if self._thread is None:
-            return True
-        self._inbox.put(None)
-        self._thread.join(patience_seconds)
-        return not self._thread.is_alive()
+        """End all tracks after their jobs; False when one takes longer than `patience_seconds`."""
+        started = [one._thread for one in (self, *self._others) if one._thread is not None]
+        for one in (self, *self._others):
+            one._inbox.put(None)
+        for thread in started:
+            thread.join(patience_seconds)
+        return not any(thread.is_alive() for thread in started)

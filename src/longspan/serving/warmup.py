@@ -7,8 +7,9 @@ single runs tells `pace` where the model belongs. Step code is never called for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ BUDGET = 300_000_000
 """Nanoseconds. No further batch size is tried once this much has been spent; the first run is always made."""
 FREE_SIZES = (16, 64, 224, 1)
 """Tried for free dimensions that are not `batch`, until one of them runs: nobody knows what they mean."""
+MULTIPLES = 8
+"""Of what a dimension is padded to (`pad`), as a guess at how large it is as a rule: a line of text is 256 wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +40,27 @@ class Measured:
     """Nanoseconds of the slowest single run but one, after the first."""
     problem: str = ""
     """Why zeros could not be run; the model may still serve real inputs."""
+    cells: int = 0
+    """Elements of one row of the padded inputs that were run; 0 when nothing is padded."""
 
 
-def measure(model: Runnable, clock: Callable[[], int]) -> Measured:
-    """Run the model on zeros, rows 1, 2, 4, ... Raises `LongspanError` when a model of fixed shape cannot run."""
+def measure(model: Runnable, clock: Callable[[], int], pad: Mapping[str, int] = MappingProxyType({})) -> Measured:
+    """Run the model on zeros, rows 1, 2, 4, ... `pad`: free dimension -> what it is padded to a multiple of.
+
+    Raises `LongspanError` when a model of fixed shape cannot run.
+    """
     signature = model.signature
     free = {d for tensor in signature.inputs.values() for d in tensor.shape if isinstance(d, str) and d != BATCH}
     begun = clock()
-    size, problem = _first_run(model, free)
-    if size is None:
+    guessed = {dimension: MULTIPLES * multiple for dimension, multiple in pad.items() if dimension in free}
+    sizes, problem = _first_run(model, free, guessed)
+    if sizes is None:
         if not free and all(tensor.dtype != "BYTES" for tensor in signature.inputs.values()):
             raise LongspanError(
                 problem, at=f"model {model.name}", remedy="It cannot run even on zeros: export it again"
             )
         return Measured((), 1 << 62, problem)
-    inputs = _zeros(signature.inputs, 1, size)
+    inputs = _zeros(signature.inputs, 1, sizes)
     times = []
     for _ in range(SINGLE_RUNS):
         times.append(_time(model, inputs, clock))
@@ -61,31 +70,35 @@ def measure(model: Runnable, clock: Callable[[], int]) -> Measured:
     curve = [(1, times[len(times) // 2])]
     rows = 2
     while signature.batched and rows <= MOST_ROWS and clock() - begun < BUDGET:
-        inputs = _zeros(signature.inputs, rows, size)
+        inputs = _zeros(signature.inputs, rows, sizes)
         _time(model, inputs, clock)
         took = sorted(_time(model, inputs, clock) for _ in range(RUNS_PER_SIZE))[RUNS_PER_SIZE // 2]
         curve.append((rows, took))
         rows *= 2
+    padded = [name for name, tensor in signature.inputs.items() if any(d in guessed for d in tensor.shape)]
+    cells = sum(_zeros(signature.inputs, 1, sizes)[name].size for name in padded)
     # One run among the 32 may have met a busy machine.
-    return Measured(tuple(curve), times[-2] if len(times) > 1 else times[0])
+    return Measured(tuple(curve), times[-2] if len(times) > 1 else times[0], cells=cells)
 
 
-def _first_run(model: Runnable, free: set[str]) -> tuple[int | None, str]:
+def _first_run(model: Runnable, free: set[str], guessed: dict[str, int]) -> tuple[dict[str, int] | None, str]:
+    """(what each free dimension is when zeros run, "") or (None, why they do not)."""
     problem = ""
-    for size in FREE_SIZES if free else (1,):
+    guesses = [dict.fromkeys(free, size) for size in (FREE_SIZES if free else (1,))]
+    for sizes in [guess | guessed for guess in guesses if guessed] + guesses:
         try:
-            model.function(_zeros(model.signature.inputs, 1, size))
+            model.function(_zeros(model.signature.inputs, 1, sizes))
         except Exception as error:  # noqa: BLE001 - zeros of a guessed size; the caller decides what it means
             problem = problem or str(error)
         else:
-            return size, ""
+            return sizes, ""
     return None, problem
 
 
-def _zeros(inputs: dict[str, TensorType], rows: int, size: int) -> dict[str, Any]:
+def _zeros(inputs: dict[str, TensorType], rows: int, sizes: Mapping[str, int]) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
     for name, tensor in inputs.items():
-        shape = [rows if d == BATCH else size if isinstance(d, str) else d for d in tensor.shape]
+        shape = [rows if d == BATCH else sizes[d] if isinstance(d, str) else d for d in tensor.shape]
         if tensor.dtype == "BYTES":
             arrays[name] = np.full(shape, b"", object)
         else:

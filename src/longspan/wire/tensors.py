@@ -64,12 +64,20 @@ class TensorError(ValueError):
 
 
 def bind(
-    what: str, tensor: TensorType, shape: Sequence[int], dims: dict[str, int], *, least: int = 1, verb: str = "takes"
+    what: str,
+    tensor: TensorType,
+    shape: Sequence[int],
+    dims: dict[str, int],
+    *,
+    least: int = 1,
+    rows: int = 1,
+    verb: str = "takes",
 ) -> None:
     """Check `shape` against the type: rank, fixed dimensions, and names already bound in `dims`.
 
     `what` and `verb` are how a text names the tensor (``input 'x' takes``). Free dimensions not seen yet are added to
-    `dims`. A free dimension is at least `least`, and `batch` at least 1 in any case: nothing is run for no rows.
+    `dims`. A free dimension is at least `least`, and `batch` at least `rows`: a client brings one row or more, a step may
+    make none.
     Raises `TensorError`.
     """
     wanted = tensor.shape
@@ -78,7 +86,7 @@ def bind(
     for index, (want, size) in enumerate(zip(wanted, shape, strict=True)):
         if want.__class__ is int:
             problem = "" if want == size else f"dimension {index + 1} is {size}, must be {want}"
-        elif size < (1 if want == BATCH else least):
+        elif size < (rows if want == BATCH else least):
             problem = f"{want} is {size}, must be at least 1"
         else:
             known = dims.setdefault(str(want), size)

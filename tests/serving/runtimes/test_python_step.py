@@ -95,7 +95,6 @@ def test_outputs_are_named_by_a_dict_a_named_tuple_or_a_dataclass(
         ("np.arange(2)", "y FP64[n]", "is FP64[n]; an array of int64 came, which does not become FP64 without loss"),
         ("np.zeros((3, 2), 'f4')", "y FP32[n]", "output 'y' of step 's' is FP32[n], 1 dimension; shape [3, 2] has 2"),
         ("np.zeros((2, 3), 'f4')", "y FP32[n, 4]", "is FP32[n, 4]; came shape [2, 3]: dimension 2 is 3, must be 4"),
-        ("np.zeros(0, 'f4')", "y FP32[batch]", "output 'y' of step 's' is FP32[batch]; came shape [0]: batch is 0"),
         ("[1, 2.5]", "y INT64[n]", "is INT64[n]; a list of float64 came, which does not become INT64 without loss"),
         ("[1, 300]", "y UINT8[n]", "output 'y' of step 's' is UINT8[n]: Python integer 300 out of bounds for uint8"),
         ("[0, 2**64]", "y UINT64[n]", "output 'y' of step 's' is UINT64[n]: "),

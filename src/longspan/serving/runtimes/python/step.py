@@ -48,15 +48,19 @@ class Step:
         for name in callee.inputs:
             if name not in signature.inputs:
                 raise LongspanError(f"step {step.name!r} takes {name!r}, of which its orders say nothing", at=step.run)
-        self._takers = [
+        takers = [
             (name, taker(tensor, _slot(callee.inputs, name).form), "." not in step.inputs.get(name, name))
             for name, tensor in signature.inputs.items()
         ]
+        self._takers = [one for one in takers if one[0] not in signature.optional]
+        self._optional = [one for one in takers if one[0] in signature.optional]
         self._givers = {
             name: giver(f"output {name!r} of step {step.name!r}", tensor, _slot(callee.outputs, name).form)
             for name, tensor in signature.outputs.items()
         }
-        self._dims = _shared_dims(signature.inputs, signature.outputs)
+        required = {name: kind for name, kind in signature.inputs.items() if name not in signature.optional}
+        self._dims = _shared_dims(required, signature.outputs)
+        self._maybe = _shared_dims(signature.inputs, signature.outputs)
 
     def runnable(self) -> Runnable:
         """The step under its kind of call."""
@@ -109,7 +113,11 @@ class Step:
 
     def _take(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
         taken: dict[str, Any] = {}
-        for name, take, from_client in self._takers:
+        takers = self._takers
+        if self._optional:
+            taken = {name: None for name, _, _ in self._optional}
+            takers = takers + [one for one in self._optional if inputs.get(one[0]) is not None]
+        for name, take, from_client in takers:
             try:
                 taken[name] = take(inputs[name])
             except (ValueError, RecursionError) as error:
@@ -121,6 +129,8 @@ class Step:
 
     def _give(self, value: Any, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         dims = {dimension: inputs[name].shape[index] for dimension, (name, index) in self._dims.items()}
+        if self._optional:
+            dims |= {d: v.shape[i] for d, (name, i) in self._maybe.items() if (v := inputs.get(name)) is not None}
         try:
             given = self._named(value)
             return {name: give(given[name], dims) for name, give in self._givers.items()}
@@ -180,12 +190,12 @@ def _slot(slots: dict[str, Slot] | None, name: str) -> Slot:
 
 
 def _shared_dims(inputs: dict[str, TensorType], outputs: dict[str, TensorType]) -> dict[str, tuple[str, int]]:
-    """Dimension of an output -> where its size is found among the inputs."""
+    """Dimension of an output -> where its size is found among the inputs. Of ragged ones only the rows have one."""
     wanted = {size for tensor in outputs.values() for size in tensor.shape if isinstance(size, str)}
     return {
         size: (name, index)
         for name, tensor in inputs.items()
-        for index, size in enumerate(tensor.shape)
+        for index, size in enumerate(tensor.shape[:1] if tensor.ragged else tensor.shape)
         if isinstance(size, str) and size in wanted
     }
 

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from longspan.base.signatures import TensorType
+from longspan.base.signatures import RAGGED, TensorType
+from longspan.serving.rows import Rows
 from longspan.wire.tensors import NUMPY, Tensor, TensorError, bind, one
 
 _BYTES = (bytes, bytearray, memoryview, str)
@@ -21,8 +22,13 @@ _KINDS = {"b": "b", "f": "biuf"}
 """Kind of a type -> kinds of Python numbers that it takes; any other takes whole numbers and truth values."""
 
 
-def taker(tensor: TensorType, form: str) -> Callable[[Tensor], Any]:
-    """How a step has an input. The function raises `ValueError` on an element that is no text or no JSON."""
+def taker(tensor: TensorType, form: str) -> Callable[[Any], Any]:
+    """How a step has an input. The function raises `ValueError` on an element that is no text or no JSON.
+
+    Rows of different sizes (`Rows`) come as a list of arrays, and so do those of one array where the step takes such.
+    """
+    if form == "rows" or tensor.ragged:
+        return lambda value: list(value.arrays if isinstance(value, Rows) else value)
     element = _ELEMENTS[tensor.element] if tensor.dtype == "BYTES" else None
     if form == "list":
         return lambda array: [element(content) if element else content for content in array.tolist()]
@@ -31,8 +37,10 @@ def taker(tensor: TensorType, form: str) -> Callable[[Tensor], Any]:
     return lambda array: array
 
 
-def giver(what: str, tensor: TensorType, form: str) -> Callable[[Any, dict[str, int]], Tensor]:
-    """How an output becomes a tensor. The function raises `TensorError`; `what` is how its text names the output."""
+def giver(what: str, tensor: TensorType, form: str) -> Callable[[Any, dict[str, int]], Any]:
+    """How an output becomes a value of the graph. The function raises `TensorError`; its text calls it `what`."""
+    if form == "rows" or tensor.ragged:
+        return lambda value, dims: _rows(what, tensor, value, dims)
     encoded = tensor.element == "json" and tensor.dtype == "BYTES" and form != "array"
     single = tensor.shape == (1,) and form != "list"
 
@@ -53,8 +61,7 @@ def giver(what: str, tensor: TensorType, form: str) -> Callable[[Any, dict[str, 
 def check(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Tensor:
     """`value` as its type wants it: C-contiguous, of the right dtype, its shape bound in `dims`.
 
-    BYTES take `bytes`, `str` (as UTF-8) and arrays or lists of them. Free dimensions may be 0, but not `batch`.
-    Raises `TensorError`.
+    BYTES take `bytes`, `str` (as UTF-8) and arrays or lists of them. Free dimensions may be 0. Raises `TensorError`.
     """
     dtype = NUMPY[tensor.dtype]
     if dtype.kind == "O":
@@ -63,8 +70,25 @@ def check(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Te
         array = value
     else:
         array = _cast(what, tensor, dtype, value)
-    bind(what, tensor, array.shape, dims, least=0, verb="is")
+    bind(what, tensor, array.shape, dims, least=0, rows=0, verb="is")
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def _rows(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Rows:
+    """A list of arrays, each a row of its own size; an array counts as the list of its rows."""
+    if not isinstance(value, (list, tuple, np.ndarray)) or not np.shape(
+        value if isinstance(value, np.ndarray) else (0,)
+    ):
+        raise TensorError(f"{what} is {tensor}; {_came(value)} came: return a list of arrays")
+    bind(what, TensorType(tensor.dtype, tensor.shape[:1]), (len(value),), dims, least=0, rows=0, verb="is")
+    row, rows = TensorType(tensor.dtype, tensor.shape[1:], tensor.element), []
+    for index, part in enumerate(value):
+        array = check(f"row {index} of {what}", row, part, dims)
+        rows.append(array)
+        for size in row.shape:
+            if isinstance(size, str) and size.startswith(RAGGED):
+                dims.pop(size, None)  # the next row has its own
+    return Rows(rows, NUMPY[tensor.dtype])
 
 
 def to_json(what: str, value: Any) -> bytes:
