@@ -44,18 +44,38 @@ models = optional(
     )
 )
 types = st.dictionaries(tensor_names, tensors, min_size=1, max_size=3)
-run_steps = st.builds(
-    lambda rest: {"run": "steps:Step", **rest},
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "with": st.dictionaries(labels, settings_values, max_size=3),
-            "repeatable": st.booleans(),
-            "inputs": types,
-            "outputs": types,
-        },
-    ),
+references = st.one_of(tensor_names, st.builds(lambda step, name: f"{step}.{name}", labels, tensor_names))
+resources = optional(
+    cpu=st.floats(0.1, 256, allow_nan=False) | st.integers(1, 256), memory=st.sampled_from(["16MiB", "1.5GiB", "1TiB"])
 )
+scaling = st.fixed_dictionaries(
+    {"max": st.integers(4, 64)}, optional={"min": st.integers(1, 4), "cpu": st.just("75%"), "calm": st.just("2m")}
+)
+graph_keys: dict[str, st.SearchStrategy[Any]] = {
+    "from": references | st.dictionaries(tensor_names, references, min_size=1, max_size=3),
+    "pad": st.dictionaries(st.sampled_from(["width", "height"]), st.integers(1, 65_536), min_size=1),
+    "when": references | references.map(lambda reference: f"not {reference}"),
+    "apart": st.booleans(),
+    "resources": resources,
+    "scaling": scaling,
+}
+run_keys: dict[str, st.SearchStrategy[Any]] = {
+    "with": st.dictionaries(labels, settings_values, max_size=3),
+    "repeatable": st.booleans(),
+    "inputs": types,
+    "outputs": types,
+}
+
+
+def steps(models: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """A callable, a model, or the one behind the other."""
+    graph = optional(**graph_keys)
+    run = st.builds(lambda own, around: {"run": "steps:Step", **own, **around}, optional(**run_keys), graph)
+    if not models:
+        return run
+    model = st.builds(lambda name, around: {"model": name, **around}, st.sampled_from(models), graph)
+    both = st.builds(lambda first, then: {**first, **then}, model, run)
+    return st.one_of(run, model, both)
 
 
 @st.composite
@@ -64,7 +84,7 @@ def systems(draw: st.DrawFn) -> dict[str, Any]:
     names = draw(st.lists(labels, min_size=2, max_size=5, unique=True))
     cut = draw(st.integers(0, len(names) - 1))
     models_by_name = {name: draw(models) for name in names[:cut]}
-    steps = run_steps if not cut else run_steps | st.sampled_from([{"model": name} for name in names[:cut]])
+    of_services = steps(names[:cut])
     services = {}
     for name in names[cut:]:
         service = draw(
@@ -74,15 +94,21 @@ def systems(draw: st.DrawFn) -> dict[str, Any]:
                 ready_within=durations,
                 settle=st.just("0s") | durations,
                 limits=optional(
-                    body=st.sampled_from(["1KiB", "0.5MiB", "1GiB"]), queue=st.integers(1, 65536), time=durations
+                    body=st.sampled_from(["1KiB", "0.5MiB", "1GiB"]),
+                    queue=st.integers(1, 65536),
+                    time=durations,
+                    fan_out=st.integers(1, 65536),
                 ),
                 inputs=types,
+                resources=resources,
             )
         )
+        if "replicas" not in service:
+            service |= draw(optional(scaling=scaling))
         if draw(st.booleans()):
             service["accepts"] = {"*/*": "prepare.content"}
             service["answers"] = {"text/plain": "name.text", "application/json": "name.result"}
-        service["steps"] = draw(st.dictionaries(labels, steps, min_size=1, max_size=3))
+        service["steps"] = draw(st.dictionaries(labels, of_services, min_size=1, max_size=3))
         services[name] = service
     system = {"name": draw(labels), **draw(optional(code_limit=st.sampled_from(["1MiB", "2GiB"])))}
     whole = {"system": system, "models": models_by_name, "services": services}

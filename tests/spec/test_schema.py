@@ -19,7 +19,14 @@ from tests.spec.files import as_flow, systems
 SCHEMA = json_schema()
 SILENT = {"$schema", "$defs", "title", "description", "default", "examples"}
 NESTED = {"$ref", "properties", "patternProperties", "additionalProperties"}
-TYPES: dict[str, Any] = {"object": dict, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+TYPES: dict[str, Any] = {
+    "object": dict,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": (list, tuple),
+}
 RULES: dict[str, Callable[[Any, Any], bool]] = {
     "type": lambda wanted, value: (
         isinstance(value, TYPES[wanted]) and (wanted != "integer" or not isinstance(value, bool))
@@ -33,6 +40,8 @@ RULES: dict[str, Callable[[Any, Any], bool]] = {
     "maximum": lambda wanted, value: not isinstance(value, int | float) or value <= wanted,
     "required": lambda wanted, value: not isinstance(value, dict) or set(wanted) <= set(value),
     "oneOf": lambda wanted, value: sum(not objections(option, value) for option in wanted) == 1,
+    "maxItems": lambda wanted, value: not isinstance(value, list) or len(value) <= wanted,
+    "items": lambda wanted, value: not isinstance(value, list) or not any(objections(wanted, item) for item in value),
     "anyOf": lambda wanted, value: any(not objections(option, value) for option in wanted),
 }
 """Keyword of JSON Schema 2020-12 -> does the value keep to it? As far as our schema uses them."""
