@@ -10,6 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from socket import SO_SNDBUF, SOL_SOCKET
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from longspan.wire.tensors import Buffer
 if TYPE_CHECKING:
     from longspan.serving.worker import Worker
 
+SEND_BUFFER_BYTES = 1 << 20
+"""Asked of the kernel where large bodies are sent: with its default a megabyte leaves in ten turns of the loop."""
 MOST_PIPELINED = 64
 """Requests of one connection that may be under way before it is read no further."""
 
@@ -36,7 +39,8 @@ class Answering(asyncio.Protocol, ABC):
     """What a connection owes, and what it has sent. Owned by the event loop."""
 
     __slots__ = (
-        "closing", "continues", "full", "owed", "paused", "room", "since", "transport", "turns", "unread", "worker",
+        "closing", "continues", "full", "owed", "paused", "room", "since", "transport", "turns", "unread", "wide",
+        "worker",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -56,6 +60,8 @@ class Answering(asyncio.Protocol, ABC):
         self.paused = False
         """The client does not read its answers."""
         self.unread = 0
+        self.wide = False
+        """Has it been given the memory of the kernel that a large answer needs?"""
         self.room: asyncio.Future[None] | None = None
         self.turns: dict[Exchange, asyncio.Future[None]] = {}
 
@@ -95,6 +101,9 @@ class Answering(asyncio.Protocol, ABC):
     def answer_in_parts(self, exchange: Exchange, parts: Sequence[Buffer]) -> None:
         """The same for a large answer: its parts are sent from where they lie, unless it must wait for its turn."""
         if self.owed[0] is exchange:
+            if not self.wide:
+                self.wide = True
+                self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
             self.transport.writelines(parts)
             self.answer(exchange, b"")
         else:

@@ -131,7 +131,7 @@ class Endpoint:
                 raise RequestError(505, "a stream needs HTTP/1.1")
             exchange.media, exchange.output = negotiator.answer_for(_text(fields.get(b"accept")))
             name = negotiator.input_for(_text(fields.get(b"content-type")))
-            exchange.values = {name: natural.to_tensor(exchange.body, self.inputs[name])}
+            exchange.values = {name: natural.to_tensor(bytes(exchange.body), self.inputs[name])}
             self.lane.take(exchange)
         except RequestError as error:
             self.fail(exchange, error)

@@ -35,7 +35,7 @@ class Exchange(msgspec.Struct, eq=False):
     """The request's headers, names in lower case."""
     keep: bool
     """May the connection be used again after the answer?"""
-    body: bytes = b""
+    body: bytes | memoryview = b""
     held: int = 0
     """Bytes of the body that count against the worker's budget (`admission.Budget`)."""
     started: int = 0

@@ -10,7 +10,7 @@ Sources: RFC 9112 (framing), RFC 9110 (100-continue, 413). What is refused of a 
 from __future__ import annotations
 
 from time import monotonic_ns
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
@@ -20,6 +20,7 @@ from longspan.serving.admission import RETRY_AFTER_SECONDS, SECOND
 from longspan.serving.answers import MOST_PIPELINED, Answering
 from longspan.serving.endpoint import refusal
 from longspan.serving.exchange import Exchange
+from longspan.serving.filling import LEAST, Filling, joined
 from longspan.serving.heads import MOST_HEAD_BYTES, TOO_LARGE, Refused, measure, none_is_odd, unusual
 from longspan.serving.routes import refusing
 from longspan.wire import http1
@@ -40,8 +41,8 @@ class Connection(Answering):
     """One client. Owned by the event loop; nothing here is touched by another thread."""
 
     __slots__ = (
-        "_began", "_body", "_current", "_fields", "_joined", "_large", "_limit", "_lower", "_parser", "_paths", "_raw",
-        "_seen", "_size", "_url", "idle", "on_body", "on_header", "on_url",
+        "_began", "_body", "_current", "_fields", "_filling", "_joined", "_large", "_limit", "_lower", "_parser",
+        "_paths", "_raw", "_seen", "_size", "_url", "idle", "on_body", "on_header", "on_url",
     )  # fmt: skip
 
     def __init__(self, worker: Worker) -> None:
@@ -49,12 +50,13 @@ class Connection(Answering):
         self._paths = worker.routes.paths
         self._url: list[bytes] = []
         self._fields: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
+        self._body: list[Any] = []
         self.on_url, self.on_header, self.on_body = self._url.append, self._fields.setdefault, self._body.append
         """Callbacks of the parser that stay in C: parts of the path, headers, parts of the body. Of a header that comes
         twice the first counts; those that frame a message the parser checks itself."""
         self._current: Exchange | None = None
         """The request whose body is being received."""
+        self._filling: Filling | None = None
         self._joined = 0
         """How many of the first parts of the body have been joined already,"""
         self._seen = self._size = self._limit = 0
@@ -105,7 +107,7 @@ class Connection(Answering):
     def on_headers_complete(self) -> None:
         fields, parser, urls = self._fields.copy(), self._parser, self._url
         self._fields.clear()
-        url = urls.pop() if len(urls) == 1 else _joined(urls)
+        url = urls.pop() if len(urls) == 1 else joined(urls)
         if len(fields) != self._lower or self._large:
             fields = self._looked_through(fields)
         try:
@@ -121,7 +123,7 @@ class Connection(Answering):
         assert exchange is not None, "the parser completes no message without its head"
         route, parts = exchange.route, self._body
         if parts:
-            exchange.body = body = parts.pop() if len(parts) == 1 else _joined(parts)
+            exchange.body = body = parts.pop() if len(parts) == 1 else joined(parts)
             if len(body) > route.body_bytes:
                 raise Refused(route.too_large())
         if self._began:
@@ -133,6 +135,12 @@ class Connection(Answering):
             self._pipelined()
         owed.append(exchange)
         route.answer(exchange)
+
+    def filled(self, body: memoryview) -> None:
+        """The rest of a large body has come, past the parser, which still waits for it."""
+        self._body.append(body)
+        self.on_message_complete()
+        self._parser = httptools.HttpRequestParser(self)
 
     # Less common turns -------------------------------------------------------------------------------------
 
@@ -188,10 +196,8 @@ class Connection(Answering):
         if length > route.free_bytes:
             self._hold(exchange, length)
 
-    def _grow(self) -> None:
+    def _grow(self, exchange: Exchange) -> None:
         """The body, which came without a length, is longer than what was granted so far."""
-        exchange = self._current
-        assert exchange is not None, "a body belongs to a request"
         route = exchange.route
         if self._size > route.body_bytes:
             raise Refused(route.too_large())
@@ -219,13 +225,13 @@ class Connection(Answering):
             else:
                 if not self._limit:
                     self._announced(self._current)
-                self._count_body()
+                self._count_body(self._current)
             if self._raw > MOST_HEAD_BYTES:
                 raise Refused(TOO_LARGE)
         except Refused as refused:
             self._refuse(refused.error)
 
-    def _count_body(self) -> None:
+    def _count_body(self, exchange: Exchange) -> None:
         """Of a body in part. Of very small parts many become one, so that they do not outweigh what they hold."""
         parts = self._body
         self._size += sum(map(len, parts[self._seen :]))
@@ -234,7 +240,11 @@ class Connection(Answering):
             self._joined += 1
         self._seen = len(parts)
         if self._size > self._limit:
-            self._grow()
+            self._grow(exchange)
+        length = int(exchange.fields.get(b"content-length", 0))
+        if length - self._size >= LEAST:
+            self._filling = self._filling or Filling(self)
+            self._filling.begin(length, parts)
 
     def _broken(self, error: httptools.HttpParserError) -> None:
         """The parser has stopped, by itself or since a callback raised."""
@@ -284,10 +294,3 @@ class Connection(Answering):
                 self._refuse(RequestError(408, "the request did not come to its end"))
             return True
         return False
-
-
-def _joined(parts: list[bytes]) -> bytes:
-    """All parts in one; the list is empty then, for the next request."""
-    whole = b"".join(parts)
-    parts.clear()
-    return whole

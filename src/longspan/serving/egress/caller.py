@@ -8,8 +8,10 @@ nothing but a new connection.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 
+from longspan.serving.answers import SEND_BUFFER_BYTES
 from longspan.serving.egress.connection import Answer, Connection, Lost
 from longspan.wire.tensors import Buffer
 
@@ -17,8 +19,6 @@ MOST_CONNECTIONS = 256
 MOST_ANSWER_BYTES = 64 << 20
 MOST_IDLE = 60 * 4
 """Quarters of a second that a connection may be idle."""
-SEND_BUFFER_BYTES = 1 << 20
-"""Asked of the kernel for each connection: with its default a megabyte is sent in ten turns of the loop."""
 
 
 class Unreachable(Exception):
@@ -69,9 +69,10 @@ class Caller:
 
     async def _open(self) -> Connection:
         try:
-            _, connection = await self._loop.create_unix_connection(self._make, self._path)
+            transport, connection = await self._loop.create_unix_connection(self._make, self._path)
         except OSError as error:
             raise Unreachable(error.strerror or "no connection") from None
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         return connection
 
     def _make(self) -> Connection:
