@@ -65,7 +65,7 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
     caller = Caller(orders.egress, asyncio.get_running_loop()) if orders.egress else None
     worker = Worker(door, budget, caller)
     loaded = assemble.load(orders, secrets)
-    made = assemble.endpoints(work, loaded, worker.workshop)
+    made = assemble.endpoints(work, loaded, worker.workshop, caller)
     worker.endpoints = [endpoint for endpoint, _ in made]
     worker.pages = Pages(orders.load, worker.endpoints, time_ns())
     worker.routes = routes.build(made, door, _identity(orders))
