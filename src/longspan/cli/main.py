@@ -32,6 +32,7 @@ HOMES = {
     "status": "longspan.capabilities.replicas.cli",
     "logs": "longspan.capabilities.replicas.cli",
     "call": "longspan.capabilities.gateway.cli",
+    "load": "longspan.cli.load.command",
     "down": "longspan.cli.down",
     "doctor": "longspan.cli.doctor",
     "schema": "longspan.cli.schema",

@@ -70,7 +70,8 @@ def drawn(
         if len(values) != len(x):
             raise ValueError(f"{name} has {len(values)} values for {len(x)} places")
     known = [value for values in series.values() for value in values if math.isfinite(value)]
-    low, high, step = _scale(min([0.0, *known]), max([0.0, *known]), height)
+    least = 1.0 if all(value == round(value) for value in known) else _LEAST_STEP
+    low, high, step = _scale(min([0.0, *known]), max([0.0, *known]), height, least)
     count = round((high - low) / step)
     height = count * max(1, round((height - 1) / count)) + 1
     columns = fitting(width) - _GUTTER - 1
@@ -112,9 +113,9 @@ def _columns(rows: Sequence[tuple[str, int]]) -> tuple[list[str], list[str]]:
     return [label for label, _ in rows], [str(number) for _, number in rows]
 
 
-def _scale(low: float, high: float, height: int) -> tuple[float, float, float]:
+def _scale(low: float, high: float, height: int, least: float = _LEAST_STEP) -> tuple[float, float, float]:
     """Round bounds that hold both, and the distance of round numbers between them: 1, 2 or 5 times a power of ten."""
-    wanted = max((high - low) / max(1, height // 2), _LEAST_STEP) if high > low else 1.0
+    wanted = max((high - low) / max(1, height // 2), least) if high > low else 1.0
     power = 10.0 ** math.floor(math.log10(wanted))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted * (1 - 1e-9))
     return math.floor(low / step) * step, max(math.ceil(high / step - 1e-9), math.floor(low / step) + 1) * step, step
