@@ -68,22 +68,30 @@ class Outcome:
         at = self.arrivals.at_seconds
         return percentile(self.responses[bisect_left(at, start) : bisect_left(at, end)], share)
 
-    def late_from(self, objective: float, share: float = 0.95, window: float = 5.0, step: float = 0.25) -> float:
-        """When the `share` percentile of the last `window` seconds first exceeds `objective`; infinity when never.
-
-        Looked at every `step` seconds, by the requests that had come until then, whenever they were answered: what a
-        user meets who comes at that moment.
-        """
-        end = window
-        while end <= self.arrivals.seconds:
-            if self.percentile(share, end - window, end) > objective:
-                return end
-            end += step
-        return math.inf
-
     def replica_seconds(self) -> float:
         """What was paid for: the wanted replicas over time, until the last tick."""
         return sum(before.wanted * (after.at - before.at) for before, after in pairwise(self.moments))
+
+
+def late_from(
+    outcomes: Sequence[Outcome], objective: float, *, share: float = 0.95, window: float = 2.0, step: float = 0.25
+) -> float:
+    """When the `share` percentile of the last `window` seconds first exceeds `objective`; infinity when never.
+
+    `outcomes` are of the same load come about differently (other seeds): their requests are taken together, so that it
+    is the load that is judged, and not the chance of one of them. Looked at every `step` seconds, by the requests that
+    had come until then, whenever they were answered: what a user meets who comes at that moment.
+    """
+    end = window
+    while end <= max(found.arrivals.seconds for found in outcomes):
+        pooled: list[float] = []
+        for found in outcomes:
+            at = found.arrivals.at_seconds
+            pooled += found.responses[bisect_left(at, end - window) : bisect_left(at, end)]
+        if percentile(pooled, share) > objective:
+            return end
+        end += step
+    return math.inf
 
 
 def percentile(responses: Sequence[float], share: float) -> float:

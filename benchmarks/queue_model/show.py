@@ -17,7 +17,9 @@ MOST = len(STYLES)
 
 def table(outcomes: Mapping[str, Outcome]) -> str:
     """A line for each: times in milliseconds, replicas as their mean over time and the most there were."""
-    rows = [("policy", "mean wait", "p50", "p95", "p99", "refused", "replicas", "most", "decisions")]
+    rows: list[tuple[str, ...]] = [
+        ("policy", "mean wait", "p50", "p95", "p99", "refused", "replicas", "most", "decisions")
+    ]
     for name, found in outcomes.items():
         wanted = [moment.wanted for moment in found.moments]
         span = found.moments[-1].at - found.moments[0].at
@@ -47,7 +49,7 @@ def plots(outcomes: Mapping[str, Outcome], width: int | None = None) -> str:
 
 def decisions(found: Outcome, most: int = 12) -> list[str]:
     """The first changes of the count, in words."""
-    lines = [f"{one.at:7.1f} s  {one.before} -> {one.replicas}  {one.reason}" for one in found.decided[:most]]
+    lines = [f"{one.at:7.1f} s  {one.reason}" for one in found.decided[:most]]
     left = len(found.decided) - most
     return [*lines, f"... and {left} more"] if left > 0 else lines
 
