@@ -6,9 +6,19 @@ import pytest
 from msgspec.structs import replace
 
 from longspan.base.errors import Refused
-from longspan.capabilities.generations.decide import SECOND, judge, rollback_target, wanted
+from longspan.capabilities.generations.decide import SECOND, Judgement, as_held, judge, rollback_target, wanted
 from longspan.spec.units import Pins, Unit
-from longspan.system.records import Accepted, GatewaySeen, Generation, GenerationState, Replica, ReplicaState, Slot
+from longspan.system.records import (
+    Accepted,
+    Count,
+    GatewaySeen,
+    Generation,
+    GenerationState,
+    Pin,
+    Replica,
+    ReplicaState,
+    Slot,
+)
 from longspan.wire.orders import Described, Work
 
 NOW = 1_000 * SECOND
@@ -108,6 +118,31 @@ def test_unchanged_work_is_carried_over_and_changed_work_runs_beside_the_old() -
         ("hello", "b", 1, 1),
         ("hello", "c", 1, 2),
     ]
+
+
+def test_a_count_or_a_pin_says_how_many_and_the_file_only_where_nobody_else_does() -> None:
+    units = [unit("a", 2, name=name) for name in ("filed", "counted", "pinned", "once-scaled", "none")]
+    counts = {name: Count(unit=name, replicas=5, reason="", at=0) for name in ("counted", "pinned", "once-scaled")}
+    pins = {
+        "pinned": Pin(unit="pinned", replicas=3, author="ada", at=0, until=NOW + 1),
+        "filed": Pin(unit="filed", replicas=9, author="ada", at=0, until=NOW),
+        "none": Pin(unit="none", replicas=0, author="ada", at=0, until=NOW + 1),
+    }
+    scaled = {"counted", "pinned", "none"}
+    assert {one.name: one.replicas for one in as_held(units, scaled, counts, pins, NOW)} == {
+        "filed": 2, "counted": 5, "pinned": 3, "once-scaled": 2, "none": 1,
+    }  # fmt: skip
+
+
+def test_more_or_fewer_replicas_while_it_settles_fail_nothing() -> None:
+    settling = generation(2, ready_at=NOW)
+    told = replica("draining", number=1, stopping_at=NOW + SECOND)
+    assert judge(settling, [unit("new")], frozenset(), [replica(), told], gateway(0), NOW + SECOND).verdict == "wait"
+    grown = replica("starting", number=1, since=NOW + SECOND)
+    growing = judge(settling, [unit("new", 2)], frozenset(), [replica(), grown], gateway(0), NOW + 30 * SECOND)
+    assert growing == Judgement("wait", "1 of 2 replicas of hello are ready and routed")
+    looping = replica("crash-loop", number=1, since=NOW + SECOND, restarts=3, quick_deaths=3)
+    assert judge(settling, [unit("new", 2)], frozenset(), [replica(), looping], gateway(0), NOW).verdict == "fail"
 
 
 def test_the_first_generation_runs_alone_and_nothing_runs_without_one() -> None:

@@ -54,13 +54,13 @@ def _weighed(past: Weight, mine: Sequence[Replica], budget: int, now: int) -> We
     over = [replica for replica in mine if replica.memory_bytes > budget]
     if any(replica.slot.replica == past.leaving for replica in mine):
         return past
-    weight = replace(past, leaving="")
+    # A clock that was set back must not make it wait for longer than it would have.
+    weight = replace(past, leaving="", not_before=min(past.not_before, now + LONGEST_WAIT))
     if not over:
         # Only a whole minute within the budget proves that it is large enough.
         proved = mine and all(_age(replica, now) >= YOUNG for replica in mine)
         return replace(weight, young=0, not_before=0, trouble="") if proved else weight
-    # A clock that was set back must not make it wait for longer than it would have.
-    if now < min(weight.not_before, now + LONGEST_WAIT):
+    if now < weight.not_before:
         return weight
     heaviest = max(over, key=lambda replica: (replica.memory_bytes, replica.slot.slot))
     if _age(heaviest, now) < YOUNG:
