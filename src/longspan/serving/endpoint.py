@@ -72,6 +72,8 @@ class Endpoint:
         self.streams, self._final = streams, final
         self._negotiator = negotiator
         self.internal = internal
+        self.body_bytes = limits.call_bytes if internal else limits.body_bytes
+        """How large a request may be."""
         # What one step gives another may be empty, apart as in one process.
         least = 0 if internal else 1
         self._codec = oip.InferCodec(name, version, inputs, self.output_types, optional=optional, least=least)

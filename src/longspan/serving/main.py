@@ -59,8 +59,8 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
     if orders.code_path:
         sys.path.insert(0, orders.code_path)
     work = orders.work
-    services = [service.limits for service in work.services]
-    largest = max(limits.body_bytes for limits in (work.limits, *services))
+    services = [s.limits.call_bytes if s.internal else s.limits.body_bytes for s in work.services]
+    largest = max(work.limits.body_bytes, *services, 0)
     door, budget = Door(), Budget(max(LEAST_BUDGET, LARGEST_BODIES * largest))
     caller = Caller(orders.egress, asyncio.get_running_loop()) if orders.egress else None
     worker = Worker(door, budget, caller)

@@ -111,7 +111,7 @@ def _of_endpoint(endpoint: Endpoint, platform: str, door: Door) -> Paths:
         return (503 if door.draining else 200), oip.ready_body(name, not door.draining)
 
     take = endpoint.stream_instead if endpoint.streams else endpoint.infer
-    infer = Route(endpoint.at_the_door(take), endpoint.limits.body_bytes, endpoint=endpoint)
+    infer = Route(endpoint.at_the_door(take), endpoint.body_bytes, endpoint=endpoint)
     paths: Paths = {}
     bases = [f"/v2/models/{name}/versions/{version}".encode()]
     if not endpoint.internal:  # a caller must never meet another signature than the one it knows
@@ -121,7 +121,7 @@ def _of_endpoint(endpoint: Endpoint, platform: str, door: Door) -> Paths:
         paths[base + b"/ready"] = _reads(ready)
         paths[base + b"/infer"] = _methods({b"POST": infer})
     if endpoint.takes_content:
-        content = Route(endpoint.at_the_door(endpoint.natural), endpoint.limits.body_bytes, endpoint=endpoint)
+        content = Route(endpoint.at_the_door(endpoint.natural), endpoint.body_bytes, endpoint=endpoint)
         paths[f"/v1/services/{name}".encode()] = _methods({b"POST": content})
     return paths
 

@@ -14,6 +14,8 @@ import msgspec
 
 from longspan.base.signatures import Signature, TensorType
 
+LEAST_CALL_BYTES = 64 << 20
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one service."""
@@ -24,6 +26,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     time_seconds: float = 30.0
     fan_out: int = 1024
     """Rows (`batch`) that a step may make of one request; more is refused with 413."""
+
+    @property
+    def call_bytes(self) -> int:
+        """Largest body of a call to a step apart: what a step makes of a picture is larger than the picture."""
+        return max(self.body_bytes, LEAST_CALL_BYTES)
 
 
 class ModelWork(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ class _Call:
         self._head = _HEAD % (step.unit.encode(), step.version.encode())
         self._name, self._repeatable = step.name, step.repeatable
         self._caller, self._edge = caller, edge
-        self._most_bytes, self._time_limit = service.limits.body_bytes, int(service.limits.time_seconds * SECOND)
+        self._most_bytes, self._time_limit = service.limits.call_bytes, int(service.limits.time_seconds * SECOND)
 
     async def __call__(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         """Raises `RequestError`."""
@@ -75,8 +75,7 @@ class _Call:
         except TensorError as error:
             raise verdict.wrong(self._name, str(error)) from None
         if asked.size > self._most_bytes:
-            problem = f"step {self._name!r} would be given {asked.size} bytes; limits.body allows {self._most_bytes}"
-            raise RequestError(413, problem)
+            raise verdict.too_much(self._name, asked.size, self._most_bytes)
         edge = self._edge
         edge.in_flight += 1
         try:

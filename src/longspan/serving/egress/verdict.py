@@ -79,6 +79,11 @@ def late(step: str) -> RequestError:
     return RequestError(504, f"step {step!r} gave no answer within the request's time")
 
 
+def too_much(step: str, size: int, most: int) -> RequestError:
+    """413: the inputs are larger than a call may be."""
+    return RequestError(413, f"step {step!r} would be given {size} bytes; a call holds at most {most}")
+
+
 def wrong(step: str, problem: str) -> RequestError:
     """500: what came, or what should be sent, is not what the step's signature says."""
     return RequestError(500, f"step {step!r} failed: {problem}")

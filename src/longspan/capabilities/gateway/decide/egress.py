@@ -19,7 +19,7 @@ from typing import Any
 
 from longspan.capabilities.gateway.decide.clusters import CALL_BUFFER_BYTES
 from longspan.capabilities.gateway.decide.connections import connections
-from longspan.capabilities.gateway.decide.limits import CALL_BYTES, RETRY_SECONDS, SLACK_BYTES
+from longspan.capabilities.gateway.decide.limits import RETRY_SECONDS, SLACK_BYTES
 from longspan.capabilities.gateway.decide.paths import EGRESS_SOCKET, TYPE
 from longspan.capabilities.gateway.decide.replies import local_replies
 from longspan.capabilities.gateway.decide.retries import retries
@@ -84,7 +84,7 @@ def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any])
     return {
         "name": service.name,
         "match": {"path_separated_prefix": prefix},
-        "request_body_buffer_limit": max(CALL_BYTES, service.limits.body_bytes) + SLACK_BYTES,
+        "request_body_buffer_limit": service.limits.call_bytes + SLACK_BYTES,
         "metadata": {
             "filter_metadata": {METADATA: {"again": again, "limit": f"{service.limits.time_seconds:g} s"}},
         },

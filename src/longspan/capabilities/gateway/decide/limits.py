@@ -8,10 +8,6 @@ RETRY_SECONDS = 7.0
 SLACK_BYTES = 64 << 10
 """What Envoy may keep of a body beyond the service's limit, so that it is the worker that judges the body."""
 
-CALL_BYTES = 64 << 20
-"""Least that is kept of a call to a unit apart, so that it can be sent again: what a step makes of a picture is larger
-than the picture. A service whose own limit is higher keeps as much as that."""
-
 HEAD_KIB = 60
 """Largest head of a request, in KiB."""
 
