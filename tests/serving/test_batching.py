@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longspan.serving.batching import cut, rows_limit
+from longspan.serving.batching import Row, buckets, company, cut, rows_limit, stack
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,52 @@ def test_what_could_not_be_measured_runs_row_by_row() -> None:
 def test_the_limit_is_always_a_size_that_was_measured(times: list[int], within: int) -> None:
     curve = [(2**power, took) for power, took in enumerate(times)]
     assert rows_limit(curve, within) in {rows for rows, _ in curve}
+
+
+def test_more_enter_together_only_as_far_as_the_first_can_wait() -> None:
+    assert company(1, 8, each_nanoseconds=10, within_nanoseconds=100) == 8
+    assert company(1, 8, each_nanoseconds=30, within_nanoseconds=100) == 3
+    assert company(1, 8, each_nanoseconds=200, within_nanoseconds=100) == 1
+    assert company(4, 8, each_nanoseconds=200, within_nanoseconds=100) == 4, "as many as the first steps gain by"
+    assert company(1, 8, each_nanoseconds=0, within_nanoseconds=100) == 1, "nothing is known yet"
+
+
+rows = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 90), st.integers(0, 9)), max_size=40).map(
+    lambda found: [Row(alike, (width, height)) for alike, width, height in found]
+)
+
+
+@given(rows, st.integers(1, 40), st.integers(1, 4), st.integers(1, 7))
+def test_every_row_is_in_one_bucket_of_its_like_and_its_size_in_order_and_within_the_limit(
+    waiting: list[Row], wide: int, high: int, limit: int
+) -> None:
+    found = buckets(waiting, (wide, high), limit)
+    assert sorted(index for bucket in found for index in bucket.rows) == list(range(len(waiting)))
+    assert [bucket.rows[0] for bucket in found] == sorted(bucket.rows[0] for bucket in found)
+    for bucket in found:
+        assert 0 < len(bucket.rows) <= limit
+        assert list(bucket.rows) == sorted(bucket.rows)
+        assert len({waiting[index].alike for index in bucket.rows}) == 1
+        for index in bucket.rows:
+            for size, to, multiple in zip(waiting[index].sizes, bucket.sizes, (wide, high), strict=True):
+                assert to % multiple == 0
+                assert max(size, 1) <= to < max(size, 1) + multiple
+    # Nothing is parted that could have run together.
+    kinds = [(waiting[bucket.rows[0]].alike, bucket.sizes) for bucket in found if len(bucket.rows) < limit]
+    assert len(kinds) == len(set(kinds))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), min_size=1, max_size=6))
+def test_padding_is_zeros_on_the_right_only(sizes: list[tuple[int, int]]) -> None:
+    arrays = [np.full(size, number + 1, np.int64) for number, size in enumerate(sizes)]
+    stacked = stack(arrays, (4, 5))
+    assert stacked.shape == (len(arrays), 4, 5)
+    for row, array in zip(stacked, arrays, strict=True):
+        high, wide = array.shape
+        assert (row[:high, :wide] == array).all()
+        assert row.sum() == array.sum()
+
+
+def test_bytes_are_filled_up_with_empty_ones() -> None:
+    one = np.array([b"a", b"b"], object)
+    assert stack([one, one[:1]], (3,)).tolist() == [[b"a", b"b", b""], [b"a", b"", b""]]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from longspan.base.errors import RequestError
-from longspan.base.signatures import RAGGED, Signature, TensorType
+from longspan.base.signatures import RAGGED, Signature
 from longspan.serving.batching import Row, buckets, size, stack
-from longspan.serving.rows import Rows, none_of
+from longspan.serving.rows import Rows, free, none_of
 from longspan.wire.tensors import NUMPY, Tensor
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Gathered:
         for name, tensor in self._padding.outputs.items():
             rows = self._back[who][name]
             if not rows:
-                found[name] = none_of(tensor)
+                found[name] = none_of(tensor, padded=True)
             elif free(tensor):
                 found[name] = Rows(rows, NUMPY[tensor.dtype])
             else:
@@ -179,11 +179,6 @@ class Gathered:
                     text = f"step {self._padding.name!r} gives {name} {tensor}; rows of different sizes came out"
                     raise RequestError(500, text) from None
         return found
-
-
-def free(tensor: TensorType) -> bool:
-    """Are the rows of a padded step's output each of a size of its own?"""
-    return any(isinstance(size, str) for size in tensor.shape[1:])
 
 
 def alone(step: Step, given: dict[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,8 @@ def wanted(step: Step, case: Case) -> bool:
         step.put(case, {output: None for output, _ in step.outputs})
         return False
     if step.counted and not rows_of(step, case) and all(step.types[output].batched for output, _ in step.outputs):
-        step.put(case, {output: none_of(step.types[output]) for output, _ in step.outputs})
+        padded = step.padding is not None
+        step.put(case, {output: none_of(step.types[output], padded=padded) for output, _ in step.outputs})
         return False
     return True
 

@@ -30,6 +30,11 @@ class Rows:
         return (len(self.arrays),)
 
 
+def free(tensor: TensorType) -> bool:
+    """Has a row of it a dimension that is not fixed?"""
+    return any(isinstance(size, str) for size in tensor.shape[1:])
+
+
 def alike(value: Any) -> Hashable:
     """Equal for values whose rows may stand in one: a value of the graph, or None (an optional input left out)."""
     if value is None:
@@ -52,9 +57,12 @@ def part(value: Any, first: int, last: int) -> Any:
     return Rows(value.arrays[first:last], value.dtype) if isinstance(value, Rows) else value[first:last]
 
 
-def none_of(tensor: TensorType) -> Any:
-    """No rows of this type: `Rows` without any, or an array whose free dimensions are all 0."""
+def none_of(tensor: TensorType, *, padded: bool) -> Any:
+    """No rows of this type: `Rows` without any, or an array whose free dimensions are all 0.
+
+    `padded`: a padded step gives it, so that rows with a free dimension are of different sizes.
+    """
     dtype = NUMPY[tensor.dtype]
-    if tensor.ragged:
+    if tensor.ragged or (padded and free(tensor)):
         return Rows([], dtype)
     return np.zeros([size if isinstance(size, int) else 0 for size in tensor.shape], dtype)
