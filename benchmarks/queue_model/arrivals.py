@@ -71,18 +71,15 @@ def read(path: Path) -> Arrivals:
         raise LongspanError(f"holds no arrivals: {error}", at=str(path), remedy=remedy) from None
 
 
-def recorded(name: str, at_seconds: Sequence[float], windows: Sequence[tuple[float, float]]) -> Arrivals:
+def recorded(name: str, at_seconds: Sequence[float], windows: Sequence[tuple[int, float]]) -> Arrivals:
     """Arrivals whose service times were read from load pages.
 
-    `windows`: (until this second, mean service time within it) in order; a request has that of the window it comes in,
-    the last window's after the last.
+    `windows`: (requests that were worked on within it, mean service time of these) in order. Requests are begun in the
+    order in which they come, so the first window's time is that of the first so many; what is left over has the last's.
     """
-    found, window = [], 0
-    for at in at_seconds:
-        while window < len(windows) - 1 and at >= windows[window][0]:
-            window += 1
-        found.append(windows[window][1])
-    return Arrivals(name=name, at_seconds=tuple(at_seconds), service_seconds=tuple(found))
+    times = [mean for count, mean in windows for _ in range(count)][: len(at_seconds)]
+    times += [windows[-1][1]] * (len(at_seconds) - len(times))
+    return Arrivals(name=name, at_seconds=tuple(at_seconds), service_seconds=tuple(times))
 
 
 def poisson(rate: Rate, seconds: float, seed: int, most: float) -> list[float]:

@@ -62,9 +62,10 @@ def test_a_rate_above_the_most_that_was_said_is_refused_and_so_is_one_that_would
         poisson(rate, 5, 0, 0)
 
 
-def test_recorded_service_times_are_those_of_the_window_a_request_comes_in() -> None:
-    found = recorded("run", [0.0, 0.2, 0.25, 0.6, 3.0], [(0.25, 0.02), (0.5, 0.03), (0.75, 0.04)])
-    assert found.service_seconds == (0.02, 0.02, 0.03, 0.04, 0.04)
+def test_recorded_service_times_are_given_out_in_the_order_in_which_requests_come() -> None:
+    at = [0.0, 0.2, 0.25, 0.6, 3.0]
+    assert recorded("run", at, [(2, 0.02), (1, 0.03)]).service_seconds == (0.02, 0.02, 0.03, 0.03, 0.03)
+    assert recorded("run", at, [(9, 0.02), (1, 0.03)]).service_seconds == (0.02,) * 5
 
 
 def test_the_offered_load_is_the_work_that_comes_over_the_time_in_which_it_comes() -> None:
