@@ -30,6 +30,7 @@ HOMES = {
     "apply": "longspan.capabilities.generations.cli",
     "rollback": "longspan.capabilities.generations.cli",
     "status": "longspan.capabilities.replicas.cli",
+    "top": "longspan.cli.top.command",
     "logs": "longspan.capabilities.replicas.cli",
     "call": "longspan.capabilities.gateway.cli",
     "load": "longspan.cli.load.command",

@@ -54,8 +54,8 @@ def table(*columns: str) -> Table:
     return made
 
 
-def say_table(made: Table) -> None:
-    """Print a table; where no terminal is, without the spaces that fill up its lines."""
+def say_table(made: Table | Text) -> None:
+    """Print a table, or a line as it is; where no terminal is, without the spaces that fill up its lines."""
     if out().is_terminal:
         out().print(made)
         return
