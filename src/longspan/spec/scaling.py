@@ -13,10 +13,13 @@ import msgspec
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
+from longspan.base.errors import Invalid
 from longspan.base.units import format_duration
 from longspan.spec.hours import Hours, WeeklyHours
 from longspan.spec.section import Section
+from longspan.spec.text import read
 from longspan.spec.values import duration, refused, share
+from longspan.spec.words import findings
 
 if TYPE_CHECKING:
     from longspan.spec.system import System
@@ -121,7 +124,7 @@ class Raised(msgspec.Struct, frozen=True):
     min: int
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the scaler is told of one unit. A signal that is None is not looked at."""
 
     min: int = 1
@@ -167,3 +170,30 @@ def policies(system: System) -> dict[str, Policy]:
             if section.scaling is not None:
                 found[f"{name}.{step}"] = policy(section.scaling)
     return found
+
+
+class PolicyFile(Section):
+    """A file that holds a policy alone, for trying it on a recorded load."""
+
+    example: ClassVar[dict[str, Any]] = {"scaling": Scaling.example}
+
+    scaling: Scaling
+    """The policy."""
+
+
+def load_policy(content: str | bytes, file: str) -> Policy:
+    """The policy in a file of its own: a ``scaling:`` section, or what stands under it.
+
+    `file` is what complaints call it. Raises `Invalid` with every complaint, each with line and column.
+    """
+    tree = read(content, file)
+    root = PolicyFile if isinstance(tree.data, dict) and "scaling" in tree.data else Scaling
+    complaints = list(tree.complaints)
+    found: PolicyFile | Scaling | None = None
+    try:
+        found = root.model_validate(tree.data)
+    except ValidationError as error:
+        complaints += tree.places.complaints(findings(error, tree.data, root))
+    if found is None or complaints:
+        raise Invalid(tuple(complaints))
+    return policy(found.scaling if isinstance(found, PolicyFile) else found)

@@ -31,16 +31,15 @@ def unit_of(service: str, name: str, step: Step) -> str:
 
 
 def holders(system: System) -> dict[str, str]:
-    """Model -> the unit that answers for it: the first by name, so that the order of the file is no matter."""
+    """Model -> the unit that answers for it: that of its first step by name, in the first service by name.
+
+    So the order of the file is no matter, and setting one step apart moves no answer between units of others.
+    """
     found: dict[str, str] = {}
-    held = [
-        (unit_of(name, step_name, step), step.model)
-        for name, service in system.services.items()
-        for step_name, step in service.steps.items()
-        if step.model is not None
-    ]
-    for unit, model in sorted(held):
-        found.setdefault(model, unit)
+    for service, section in sorted(system.services.items()):
+        for name, step in sorted(section.steps.items()):
+            if step.model is not None:
+                found.setdefault(step.model, unit_of(service, name, step))
     return found
 
 
