@@ -34,12 +34,20 @@ HOMES = {
     "logs": "longspan.capabilities.replicas.cli",
     "call": "longspan.capabilities.gateway.cli",
     "load": "longspan.cli.load.command",
+    "scale": "longspan.capabilities.scaling.cli",
+    "scaling explain": "longspan.capabilities.scaling.cli",
+    "scaling replay": "longspan.capabilities.scaling.cli",
     "down": "longspan.cli.down",
     "doctor": "longspan.cli.doctor",
     "schema": "longspan.cli.schema",
     "version": "longspan.cli.version",
 }
-"""Command -> the module that it lives in, in the order of the help."""
+"""Command -> the module that it lives in, in the order of the help. ``GROUP NAME``: a command of a group."""
+
+GROUPS = {
+    "scaling": "Explain past counts, or try another policy.",
+}
+"""Group of commands -> what it is for."""
 
 INTERRUPTED = 130
 """Ctrl-C, as shells count it: 128 and the number of SIGINT."""
@@ -120,14 +128,16 @@ def _root(
 
 
 class Commands(MutableMapping[str, Any]):
-    """The commands by name, each imported when it is asked for."""
+    """The commands of one group by name, each imported when it is asked for. `prefix`: the group and a space."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
-            self._made[name] = _command(name, HOMES[name])
+            full = self._prefix + name
+            self._made[name] = _command(full, HOMES[full]) if full in HOMES else _sub_group(full)
         return self._made[name]
 
     def __setitem__(self, name: str, command: Any) -> None:
@@ -137,17 +147,36 @@ class Commands(MutableMapping[str, Any]):
         raise TypeError("the table of commands is fixed")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(HOMES)
+        mine = (name.removeprefix(self._prefix) for name in HOMES if name.startswith(self._prefix))
+        return iter(dict.fromkeys(name.partition(" ")[0] for name in mine))
 
     def __len__(self) -> int:
-        return len(HOMES)
+        return len(list(iter(self)))
 
 
 def _command(name: str, home: str) -> Any:
-    function = getattr(importlib.import_module(home), name)
+    own = name.rpartition(" ")[2]
+    function = getattr(importlib.import_module(home), own)
     text, _, example = (inspect.getdoc(function) or "").partition("Example: ")
     app = typer.Typer(
         add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
     )
-    app.command(name, help=text.strip(), epilog=f"Example: {' '.join(example.split())}")(function)
+    app.command(own, help=text.strip(), epilog=f"Example: {' '.join(example.split())}")(function)
     return typer.main.get_command(app)
+
+
+def _sub_group(name: str) -> TyperGroup:
+    """A group of commands. Raises `KeyError` for a name that is none."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=GROUPS[name],
+        epilog=f"Example: longspan {next(one for one in HOMES if one.startswith(f'{name} '))} --help",
+    )
+    app.callback()(lambda: None)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    group.commands = Commands(f"{name} ")
+    return group

@@ -69,6 +69,11 @@ class Ledger:
         self._engine = engine
         self._accepted: dict[int, Accepted] = {}
 
+    @property
+    def engine(self) -> Engine:
+        """Of the same database, for a table that one capability alone knows."""
+        return self._engine
+
     def close(self) -> None:
         """Write the journal back into the file, so that the database is one file again."""
         self._engine.dispose()

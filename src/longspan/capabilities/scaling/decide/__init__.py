@@ -9,12 +9,13 @@ written down, `explain` tells it again, `replay` asks what another policy would 
 from __future__ import annotations
 
 from longspan.capabilities.scaling.decide.conclude import Case, decide
-from longspan.capabilities.scaling.decide.limits import Room
+from longspan.capabilities.scaling.decide.limits import Budget, Room
 from longspan.capabilities.scaling.decide.sight import Nature, sight
 from longspan.capabilities.scaling.decide.state import State, step
 from longspan.capabilities.scaling.decide.values import Decision, Lesson, Seen
 from longspan.capabilities.scaling.decide.window import Window, remember
 
 __all__ = [
-    "Case", "Decision", "Lesson", "Nature", "Room", "Seen", "State", "Window", "decide", "remember", "sight", "step",
+    "Budget", "Case", "Decision", "Lesson", "Nature", "Room", "Seen", "State", "Window", "decide", "remember", "sight",
+    "step",
 ]  # fmt: skip

@@ -6,6 +6,9 @@ import msgspec
 
 from longspan.spec.scaling import Policy, Raised
 
+_DUST = 1e-9
+"""Sums of shares such as 0.1 are off by less than this."""
+
 
 class Room(msgspec.Struct, frozen=True):
     """What the machine has room for, where something bounds it."""
@@ -45,3 +48,36 @@ def no_room(room: Room) -> str:
 def _a(number: int) -> str:
     words = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh")
     return f"a {words[number]}" if 0 < number < len(words) else f"replica {number}"
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What the machine has, and what of it is granted to the replicas that there shall be."""
+
+    cores: float
+    memory_bytes: int
+    granted_cores: float = 0.0
+    granted_bytes: int = 0
+
+    def after(self, cpu: float, memory_bytes: int, replicas: int) -> Budget:
+        """With so many replicas more (or fewer) that are granted so much each."""
+        return Budget(
+            self.cores,
+            self.memory_bytes,
+            self.granted_cores + cpu * replicas,
+            self.granted_bytes + memory_bytes * replicas,
+        )
+
+    def room(self, cpu: float, memory_bytes: int, current: int) -> Room | None:
+        """For a unit of `current` replicas that are granted so much each; None when it is granted nothing."""
+        rooms = []
+        if cpu > 0:
+            why = f"{self.granted_cores:g} of {self.cores:g} cores are granted"
+            rooms.append(Room(current + max(0, int((self.cores - self.granted_cores) / cpu + _DUST)), why))
+        if memory_bytes > 0:
+            why = f"{_gib(self.granted_bytes)} of {_gib(self.memory_bytes)} of memory are granted"
+            rooms.append(Room(current + max(0, (self.memory_bytes - self.granted_bytes) // memory_bytes), why))
+        return min(rooms, key=lambda room: room.replicas, default=None)
+
+
+def _gib(number_bytes: int) -> str:
+    return f"{number_bytes / 2**30:.2f}".rstrip("0").rstrip(".") + "GiB"

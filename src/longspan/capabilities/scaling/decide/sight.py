@@ -113,7 +113,7 @@ class _Grown:
 def _grown(before: Mapping[str, Load], sample: Sample, at: int, span: float, nature: Nature) -> _Grown | None:
     new: Load = sample.load
     old = before.get(sample.replica)
-    if old is None:
+    if old is None or old.started != new.started:
         if at - new.started > (span + _NEW_SECONDS) * 1e9:
             return None
         old = _EMPTY
