@@ -23,6 +23,8 @@ from longspan.capabilities.generations import run as generations
 from longspan.capabilities.generations.adapters import Folder, Generations, secrets_key
 from longspan.capabilities.replicas import run as replicas
 from longspan.capabilities.replicas.adapters import LocalReplicas, Logs, MemoryGuard
+from longspan.capabilities.scaling import run as scaling
+from longspan.capabilities.scaling.adapters import Scaler
 from longspan.client.control import SOCKET
 from longspan.control.snapshot import Memory, Snapshot
 from longspan.spec.system import System
@@ -47,8 +49,9 @@ class World:
         *,
         watch: Callable[[int], None],
         guard: MemoryGuard | None = None,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`guard` holds replicas to their memory; None: they are watched.
+        """`guard` holds replicas to their memory; None: they are watched. `clock` gives UTC nanoseconds.
 
         Raises `Missing`, naming the holder, when another control has the state folder.
         """
@@ -84,7 +87,8 @@ class World:
             guard=self.guard,
         )
         self.gateway = gateway_adapters.Envoy(state)
-        self._watch = watch
+        self.scaling = Scaler(self.ledger, self.generations.units, self.generations.machine)
+        self._watch, self._clock = watch, clock
         self._choosing = threading.Lock()
         self.seen = Snapshot()
         self.stopping = False
@@ -111,7 +115,7 @@ class World:
 
     def trip(self) -> Snapshot:
         """See, decide, act, once through all corridors; what is not safe yet is left to the next trip."""
-        now = time.time_ns()
+        now = self._clock()
         current, pending, slots = self.ledger.current(), self.ledger.pending(), self.ledger.slots()
         wanted, staying, unproved = self._wish(current, pending, slots, now)
         seen, samples = self.gateway.see(), tuple(self.replicas.samples(slots))
@@ -158,6 +162,7 @@ class World:
             trouble=trouble,
             moving=moving or not (seen.listening or trouble),
         )
+        scaling.tick(self.scaling.look(current, wanted, found, samples, now), self.scaling)
         return self.seen
 
     def _wish(
@@ -192,7 +197,9 @@ class World:
 
     def notes(self) -> tuple[str, ...]:
         """What a plan should mention that no generation holds: pins and counts."""
-        return ()
+        found: tuple[str, ...] = ()
+        found += self.scaling.notes(time.time_ns())
+        return found
 
     def done(self, number: int) -> bool:
         """Is the verdict on that generation in force, as far as the last trip saw?"""

@@ -137,16 +137,12 @@ class Scaler:
             for unit in self._all_units(current.accepted)
         ]
 
-    def notes(self, now: int | None = None) -> tuple[str, ...]:
-        """What a plan should mention: units that have another count than the current generation's file says.
-
-        `now`: UTC nanoseconds since 1970; None: this moment.
-        """
+    def notes(self, now: int) -> tuple[str, ...]:
+        """What a plan should mention: units that have another count than the current generation's file says."""
         if (current := self._ledger.current()) is None:
             return ()
         scaled = policies(System.from_canonical(current.accepted.system))
         counts = {name: count for name, count in self._ledger.counts().items() if name in scaled}
-        now = time.time_ns() if now is None else now
         return notes(self._all_units(current.accepted), counts, self._ledger.pins(), now)
 
     def budget_of_all(self) -> Budget:
