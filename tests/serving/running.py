@@ -19,7 +19,7 @@ import msgspec
 
 from longspan.base.signatures import Signature, TensorType
 from longspan.wire import load
-from longspan.wire.load import EndpointLoad
+from longspan.wire.load import EndpointLoad, StepLoad
 from longspan.wire.orders import Limits, ModelWork, Orders, ServiceWork, StepWork, Work
 
 WITHIN = 30.0
@@ -48,20 +48,31 @@ def step(
     sources: dict[str, str] | None = None,
     settings: dict[str, Any] | None = None,
     call: str = "sync",
+    optional: tuple[str, ...] = (),
+    **more: Any,
 ) -> StepWork:
-    """A Python step of `steps.py`; by default bytes to bytes."""
+    """A Python step, ``module:attribute`` or an attribute of `steps.py`; by default bytes to bytes.
+
+    `more` are further fields of its orders.
+    """
     inputs = given or {"content": ONE}
     signature = msgspec.convert(
-        {"inputs": msgspec.to_builtins(inputs), "outputs": msgspec.to_builtins(gives or {"result": ONE}), "call": call},
+        {
+            "inputs": msgspec.to_builtins(inputs),
+            "outputs": msgspec.to_builtins(gives or {"result": ONE}),
+            "call": call,
+            "optional": optional,
+        },
         Signature,
     )
     return StepWork(
         name=name,
-        run=f"steps:{run}",
+        run=run if ":" in run or not run else f"steps:{run}",
         settings=settings,
-        repeatable=True,
+        repeatable=more.pop("repeatable", True),
         inputs=sources or {key: key for key in inputs},
         signature=signature,
+        **more,
     )
 
 
@@ -122,6 +133,8 @@ class Running:
     slot: int = 0
     secrets: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
+    egress: str = ""
+    """Socket that other units are called through, relative to the folder."""
     secrets_inode: int = 0
     """Of the pipe that the secrets came through."""
 
@@ -140,6 +153,7 @@ class Running:
             lock=f"{stem}.lock",
             load=f"{stem}.load",
             graphs="graphs",
+            egress=self.egress,
         )
 
     def start(self) -> Running:
@@ -190,6 +204,12 @@ class Running:
     def records(self) -> list[dict[str, Any]]:
         """The log's JSON lines."""
         return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    def steps(self, endpoint: str) -> dict[str, StepLoad]:
+        """What the load page says of its steps now."""
+        page = load.read(str(self.folder / self.orders.load))
+        assert page is not None, "there is no load page"
+        return {one.step: one for one in page.steps if one.endpoint == endpoint}
 
     def load(self, endpoint: str) -> EndpointLoad:
         """What the load page says of an endpoint now."""

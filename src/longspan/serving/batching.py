@@ -67,11 +67,12 @@ def rows_limit(curve: Sequence[tuple[int, int]], within_nanoseconds: int) -> int
 
 
 def company(alone: int, wanted: int, each_nanoseconds: int, within_nanoseconds: int) -> int:
-    """How many requests enter a chain together when a later step gains by the rows of `wanted`, and the first do not.
+    """How many requests enter a chain together.
 
-    The first of them is answered when the last is done, so they may take no longer than `within_nanoseconds`
-    together. `each_nanoseconds` is what a request has taken of late; 0, before the first has run, gives `alone`: as
-    many as enter together for the sake of the first steps.
+    `alone` is how many the steps gain by that run for the requests' own rows, `wanted` how many a later step does
+    that runs for the rows which an earlier one makes of them. The first request is answered when the last is done, so
+    more than `alone` may take no longer than `within_nanoseconds` together, even if nothing were gained.
+    `each_nanoseconds` is what a request has taken of late; 0, before the first has run, gives `alone`.
     """
     if each_nanoseconds <= 0:
         return alone

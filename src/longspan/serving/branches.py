@@ -26,7 +26,7 @@ class Stretch:
     __slots__ = ("_alone", "company", "steps", "track")
 
     def __init__(self, steps: Sequence[Step], alone: int, track: Track | None) -> None:
-        """`alone`: requests that go together in any case (`company.group`). `track`: None for an asynchronous step."""
+        """`alone`: rows of requests that its steps gain by (`company.group`). `track`: None for an asynchronous step."""
         self.steps, self.track, self._alone = steps, track, alone
         self.company = Company(steps)
 
@@ -126,7 +126,7 @@ class _Group:
     def work(self) -> None:
         stretch = self._calls[0].stretch
         took = graph.run(stretch.steps, self._calls, monotonic_ns)
-        stretch.company.ran(len(self._calls), took)
+        stretch.company.ran(sum([call.rows for call in self._calls]), took)
 
     def finish(self, failure: BaseException | None) -> None:
         for call in self._calls:

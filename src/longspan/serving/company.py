@@ -65,10 +65,11 @@ def group(steps: Sequence[Step], limits: Sequence[int]) -> int:
 
 
 class Company:
-    """How many requests enter steps in the thread together, where only a later step gains by it.
+    """How many requests enter steps in the thread together.
 
-    A step that makes three rows of each request fills runs of twelve only if four requests come together. They do where
-    that costs nobody more than `OBJECTIVE` (`batching.company`), as measured of late.
+    As many as the first steps gain by, and more for the sake of a later one: where a step makes three rows of each
+    request, runs of twelve are filled only if four requests come together. They do as far as that costs nobody more
+    than `OBJECTIVE` (`batching.company`), by what requests have taken of late.
     """
 
     __slots__ = ("_each", "_steps")
@@ -77,15 +78,15 @@ class Company:
         self._steps = [step for step in steps if step.counted and step.shares]
         self._each = 0
 
-    def ran(self, requests: int, nanoseconds: int) -> None:
-        """So long these took together. Called in the thread."""
-        each = nanoseconds // requests
+    def ran(self, rows: int, nanoseconds: int) -> None:
+        """So long requests of so many rows of their own took together. Called in the thread."""
+        each = nanoseconds // rows
         self._each = (3 * self._each + each) // 4 if self._each else each
 
     def limit(self, alone: int) -> int:
-        """Requests that go together; `alone` is what the steps gain by that run for the requests' own rows."""
+        """Rows of requests that go together; `alone` is what those steps gain by that run for these rows."""
         wanted = max([_wanted(step) for step in self._steps if step.rows_limit > 1], default=0)
-        return company(alone, wanted, self._each, OBJECTIVE) if wanted > alone else alone
+        return company(alone, wanted, self._each, OBJECTIVE)
 
 
 def _wanted(step: Step) -> int:

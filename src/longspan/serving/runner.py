@@ -205,7 +205,7 @@ class Groups:
     def run_group(self, group: Sequence[Exchange]) -> None:
         """In the thread: take `group` through the steps."""
         took = graph.run(self._steps, group, monotonic_ns)
-        self._company.ran(len(group), took)
+        self._company.ran(sum([one.rows for one in group]), took)
         if self._pace is not None:
             run = self._last.runs
             if took > SLOW and not preempted():
