@@ -36,15 +36,16 @@ STATUS: dict[str, Any] = {
         "waiting": 4,
     }],
 }  # fmt: skip
-LOAD: dict[str, Any] = {"at": "2026-01-01T00:00:00+00:00", "bounds_seconds": [0.1], "replicas": []}
+LOAD = '{"at": "2026-01-01T00:00:%02d+00:00", "bounds_seconds": [0.1], "replicas": []}'
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / ".longspan").mkdir()
-    answers = {
-        f"GET /v1/{name}": whole(json.dumps(value).encode()) for name, value in (("status", STATUS), ("load", LOAD))
-    }
+    load, seconds = whole((LOAD % 0).encode()), iter(range(1, 60))
+    # Each answer is a second later than the one before it.
+    load.before_each = lambda: setattr(load, "chunks", ((LOAD % next(seconds)).encode(),))
+    answers = {"GET /v1/status": whole(json.dumps(STATUS).encode()), "GET /v1/load": load}
     with contextlib.chdir(tmp_path), Answering(answers).on_unix(Path(".longspan/control.sock")):
         yield tmp_path
 

@@ -52,6 +52,10 @@ class UnitView:
     """What a replica may hold; 0: nobody said."""
     memory_guard: Literal["", "watched", "cgroup"] = ""
     """How that is held to: a replica over it is replaced, or the kernel ends it as well."""
+    memory_replaced: int = 0
+    """Replicas that were replaced for being over it, under this control."""
+    memory_trouble: str = ""
+    """Why replacing them does not help; else empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,8 +249,12 @@ class CheckedStep:
     """A step that fits. `takes` and `gives`: name -> type as the file writes it, ``FP32[batch, 4]``."""
 
     name: str
+    unit: str = ""
+    """The unit that runs it."""
     takes: dict[str, str]
     gives: dict[str, str]
+    sources: dict[str, str] = field(default_factory=dict)
+    """Input -> ``step.output``, or a bare name of what the request brings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

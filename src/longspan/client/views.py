@@ -53,9 +53,10 @@ def units_table(status: Status) -> Table:
 def unit_notes(status: Status) -> Iterator[str]:
     """What a unit's replicas are granted, and why there are that many, where somebody said."""
     for unit in status.units:
-        guard = {"watched": "", "cgroup": ", and no more"}.get(unit.memory_guard, "")
+        guard = {"watched": " (watched)", "cgroup": " (watched, and a hard limit)"}.get(unit.memory_guard, "")
         parts = [f"{unit.cpu:g} core{'s' * (unit.cpu != 1)} each"] if unit.cpu else []
         parts += [f"{memory(unit.memory_bytes)} each{guard}"] if unit.memory_bytes else []
+        parts += [f"{unit.memory_replaced} replaced for their memory"] if unit.memory_replaced else []
         parts += [f"{unit.wanted} wanted: {unit.reason}"] if unit.reason else []
         if parts:
             yield f"{unit.name}: {'; '.join(parts)}"
@@ -89,6 +90,7 @@ def troubles(status: Status) -> Iterator[str]:
         yield f"generation {status.failed.generation} failed: {status.failed.reason}"
     if status.gateway.trouble:
         yield f"gateway: {status.gateway.trouble}"
+    yield from (f"{unit.name}: {unit.memory_trouble}" for unit in status.units if unit.memory_trouble)
     for unit in status.units:
         for replica in unit.replicas:
             if replica.state in TROUBLED and replica.last_log:

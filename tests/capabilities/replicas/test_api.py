@@ -12,6 +12,7 @@ from longspan.base.signatures import Signature
 from longspan.capabilities.replicas.api import loads, readings, reason, steps, views
 from longspan.capabilities.replicas.api.metrics import METRICS
 from longspan.client.messages import LoadView, StepView
+from longspan.control.snapshot import Memory
 from longspan.spec.units import Unit
 from longspan.system.records import Count, Pin, Replica, Sample, Slot, Wanted
 from longspan.wire.load import BOUNDS_SECONDS, EndpointLoad, Load, StepLoad
@@ -128,8 +129,10 @@ def test_a_unit_tells_what_it_is_granted_and_what_its_replicas_hold() -> None:
     budget = wanted(service("read.letters", step("letters"), internal=True), cpu=2.0, memory_bytes=1 << 30)
     one = replica(budget)
     _, load = seen((budget,), (one, page(one, memory=700 << 20)))
-    (unit,) = views((budget,), [one], lambda *_: (), load, {"read.letters": "because"}, "cgroup")
+    memory = {"read.letters": Memory(guard="cgroup", replaced=3, trouble="no help")}
+    (unit,) = views((budget,), [one], lambda *_: (), load, {"read.letters": "because"}, memory)
     assert (unit.cpu, unit.memory_bytes, unit.memory_guard, unit.reason) == (2.0, 1 << 30, "cgroup", "because")
+    assert (unit.memory_replaced, unit.memory_trouble) == (3, "no help")
     assert unit.replicas[0].memory_bytes == 700 << 20
     (plain,) = views((FUSED,), [replica(FUSED)], lambda *_: ())
     assert (plain.cpu, plain.memory_bytes, plain.memory_guard, plain.reason) == (0.0, 0, "", "")
@@ -168,7 +171,8 @@ def test_the_reason_of_a_count_is_the_pin_that_holds_else_the_scaler(
 def test_every_metric_that_is_declared_is_told() -> None:
     one = replica(FUSED)
     done = ran("read", "cut", count=3, waiting=2, cells=10, padding=4, skipped=1)
-    told = render(readings((FUSED,), [one], [page(one, done, memory=5, answers=4)], BOUNDS_SECONDS))
+    memory = {"read": Memory(guard="watched", replaced=2)}
+    told = render(readings((FUSED,), [one], [page(one, done, memory=5, answers=4)], BOUNDS_SECONDS, memory))
     for metric in METRICS:
         assert f"# TYPE {metric.name} {metric.kind}" in told
     for line in (
@@ -179,6 +183,7 @@ def test_every_metric_that_is_declared_is_told() -> None:
         'longspan_step_skipped_total{unit="read",slot="0",endpoint="read",step="cut"} 1',
         'longspan_step_cells_total{unit="read",slot="0",endpoint="read",step="cut"} 10',
         'longspan_step_padding_cells_total{unit="read",slot="0",endpoint="read",step="cut"} 4',
+        'longspan_replicas_replaced_for_memory_total{unit="read"} 2',
         'longspan_worker_memory_bytes{unit="read",slot="0"} 5',
     ):
         assert line in told.splitlines()

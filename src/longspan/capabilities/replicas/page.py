@@ -28,6 +28,7 @@ def status_page(status: Status) -> str:
     coming = f", {status.pending} is on its way" if status.pending else ""
     failed = status.failed
     troubles = [f"generation {failed.generation} failed: {failed.reason}"] if failed else []
+    troubles += [f"{unit.name}: {unit.memory_trouble}" for unit in status.units if unit.memory_trouble]
     troubles += [f"gateway: {status.gateway.trouble}"] if status.gateway.trouble else []
     gateway = f"gateway pid {status.gateway.pid}, Envoy {escape(status.gateway.version)}"
     return (
@@ -48,6 +49,7 @@ def _unit(unit: UnitView) -> str:
     facts = [f"{ready} ready, {unit.wanted} wanted"]
     facts += [f"{unit.cpu:g} core{'s' * (unit.cpu != 1)} each"] if unit.cpu else []
     facts += [f"{_mib(unit.memory_bytes)} each, {unit.memory_guard}"] if unit.memory_bytes else []
+    facts += [f"{unit.memory_replaced} replaced for their memory"] if unit.memory_replaced else []
     why = f"<p>{escape(unit.reason)}</p>" if unit.reason else ""
     return (
         f"<h2>{escape(unit.name)}</h2><p>{'; '.join(facts)}</p>{why}<div><table><tr><th>slot<th>state"

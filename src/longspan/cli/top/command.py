@@ -15,16 +15,17 @@ from rich.text import Text
 from longspan.cli.top.keys import Keys
 from longspan.cli.top.shown import picture
 from longspan.client.control import Control
-from longspan.client.messages import LoadView
+from longspan.client.messages import LoadView, Status
 from longspan.client.options import File, Json, State
 from longspan.client.place import DEFAULT_FILE, Place
-from longspan.client.rates import rates
+from longspan.client.rates import Rates, rates
 from longspan.client.terminal import out, say_json, say_table
 from longspan.client.views import headline
 
 _EACH_SECONDS = 1.0
 _OVER_LOOKS = 3
-"""Load pages are up to a quarter of a second old: over some seconds that is little."""
+"""Between what is compared. Load pages are up to a quarter of a second old: over some seconds that is little."""
+_PATIENCE_SECONDS = 5.0
 
 Once = Annotated[bool, typer.Option("--once", help="Print one picture and end, as where no terminal is.")]
 
@@ -41,10 +42,7 @@ def top(file: File = DEFAULT_FILE, state: State = "", once: Once = False, json: 
     place.must_exist()
     control = place.control
     if json or once or not out().is_terminal:
-        before = control.load()
-        time.sleep(_EACH_SECONDS)
-        status = control.status()
-        now = rates(before, control.load(), status)
+        status, now = _once(control)
         if json:
             say_json(now)
             return
@@ -53,6 +51,16 @@ def top(file: File = DEFAULT_FILE, state: State = "", once: Once = False, json: 
         return
     with contextlib.suppress(KeyboardInterrupt):
         _live(control)
+
+
+def _once(control: Control) -> tuple[Status, Rates]:
+    """What happens within a second, or until control has looked again."""
+    before, end = control.load(), time.monotonic() + _PATIENCE_SECONDS
+    time.sleep(_EACH_SECONDS)
+    while (after := control.load()).at == before.at and time.monotonic() < end:
+        time.sleep(_EACH_SECONDS / 10)
+    status = control.status()
+    return status, rates(before, after, status)
 
 
 def _live(control: Control) -> None:

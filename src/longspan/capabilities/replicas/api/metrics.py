@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Protocol
 
@@ -71,19 +71,39 @@ CONNECTIONS = Metric("longspan_worker_connections", "gauge", "Connections that a
 REPLICAS = Metric("longspan_replicas", "gauge", "Replicas of a unit, by state.", ("unit", "state"))
 WANTED = Metric("longspan_replicas_wanted", "gauge", "Replicas that a unit shall have.", ("unit",))
 RESTARTS = Metric("longspan_replica_restarts_total", "counter", "Deaths of a slot's replicas.", ("unit", "slot"))
+OVERWEIGHT = Metric(
+    "longspan_replicas_replaced_for_memory_total",
+    "counter",
+    "Replicas that were over their memory and were replaced, since control started.",
+    ("unit",),
+)
 
 METRICS = (
     *(REQUESTS, IN_FLIGHT, QUEUED, REFUSED, TIMED_OUT, CANCELLED, BYTES_IN, BYTES_OUT, DURATION),
     *(BEGUN, WAITED, OLDEST, STEP_RUNS, STEP_SECONDS, STEP_ROWS, STEP_BATCHES, STEP_ERRORS),
     *(STEP_WAITING, STEP_SKIPPED, STEP_CELLS, STEP_PADDING, CPU, MEMORY, CONNECTIONS),
-    *(REPLICAS, WANTED, RESTARTS),
+    *(REPLICAS, WANTED, RESTARTS, OVERWEIGHT),
 )
 
 
+class _Held(Protocol):
+    @property
+    def replaced(self) -> int: ...
+
+
 def readings(
-    wanted: Sequence[Wanted], replicas: Sequence[Replica], samples: Iterable[Sample], bounds: Sequence[float]
+    wanted: Sequence[Wanted],
+    replicas: Sequence[Replica],
+    samples: Iterable[Sample],
+    bounds: Sequence[float],
+    memory: Mapping[str, _Held] | None = None,
 ) -> Iterator[Reading]:
-    """The replicas' part of ``/-/metrics``; `bounds` are the duration buckets' upper bounds in seconds."""
+    """The replicas' part of ``/-/metrics``; `bounds` are the duration buckets' upper bounds in seconds.
+
+    `memory`: how each unit is held to its memory that is granted some.
+    """
+    for unit, held in (memory or {}).items():
+        yield Reading(OVERWEIGHT, (unit,), held.replaced)
     for unit, count in {want.unit.name: want.unit.replicas for want in wanted}.items():
         yield Reading(WANTED, (unit,), count)
     for (unit, state), count in Counter((r.unit, r.state) for r in replicas).items():

@@ -15,6 +15,17 @@ from longspan.client import messages
 from longspan.system.records import Count, Pin, Replica, Sample, Wanted
 
 
+class Memory(Protocol):
+    """How the replicas of a unit are held to the memory they are granted (`longspan.control.snapshot.Memory`)."""
+
+    @property
+    def guard(self) -> Literal["watched", "cgroup"]: ...
+    @property
+    def replaced(self) -> int: ...
+    @property
+    def trouble(self) -> str: ...
+
+
 class StepLoad(Protocol):
     """A step in a load page (`longspan.wire.load.StepLoad`)."""
 
@@ -35,11 +46,11 @@ def views(
     last_log: Callable[[str, int], tuple[str, ...]],
     load: messages.LoadView | None = None,
     reasons: Mapping[str, str] | None = None,
-    guard: Literal["watched", "cgroup"] = "watched",
+    memory: Mapping[str, Memory] | None = None,
 ) -> tuple[messages.UnitView, ...]:
     """What `status` tells of each unit; log lines only of replicas that are in trouble.
 
-    `reasons`: unit -> why it has that many, as `reason` says. `guard`: how budgets of memory are held to.
+    `reasons`: unit -> why it has that many, as `reason` says. `memory`: of each unit that is granted some.
     """
     counts: Counter[str] = Counter()
     units = {}
@@ -47,22 +58,27 @@ def views(
         # While a generation replaces another, both stand here; people ask for the count of the newer one.
         counts[want.unit.name] = want.unit.replicas
         units[want.unit.name] = want.unit
-    memory = {done.replica: done.memory_bytes for done in load.replicas} if load else {}
+    held = {done.replica: done.memory_bytes for done in load.replicas} if load else {}
     names = dict.fromkeys((*counts, *(r.unit for r in replicas)))
-    return tuple(
-        messages.UnitView(
-            name=name,
-            wanted=counts[name],
-            replicas=tuple(
-                _view(r, last_log, memory.get(r.slot.replica, r.memory_bytes)) for r in replicas if r.unit == name
-            ),
-            reason=(reasons or {}).get(name, ""),
-            cpu=units[name].cpu if name in units else 0.0,
-            memory_bytes=units[name].memory_bytes if name in units else 0,
-            memory_guard=guard if name in units and units[name].memory_bytes else "",
+    found = []
+    for name in names:
+        unit, guarded = units.get(name), (memory or {}).get(name)
+        found.append(
+            messages.UnitView(
+                name=name,
+                wanted=counts[name],
+                replicas=tuple(
+                    _view(r, last_log, held.get(r.slot.replica, r.memory_bytes)) for r in replicas if r.unit == name
+                ),
+                reason=(reasons or {}).get(name, ""),
+                cpu=unit.cpu if unit else 0.0,
+                memory_bytes=unit.memory_bytes if unit else 0,
+                memory_guard=guarded.guard if guarded else "",
+                memory_replaced=guarded.replaced if guarded else 0,
+                memory_trouble=guarded.trouble if guarded else "",
+            )
         )
-        for name in names
-    )
+    return tuple(found)
 
 
 def reason(count: Count | None, pin: Pin | None, now: int) -> str:
