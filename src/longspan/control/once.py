@@ -24,6 +24,7 @@ from longspan.control.stopping import Stopping
 from longspan.control.waiting import Waiter
 from longspan.control.world import World
 from longspan.spec.fits import chains
+from longspan.spec.works import unit_of
 
 VERBS = ("check", "plan", "down", "doctor")
 
@@ -49,11 +50,14 @@ def check(file: Path, state: Path) -> messages.Checked:
     loaded, _, described = Folder(file, state, dict(os.environ)).prove()
     services = []
     for name, chain in chains(loaded.system, described).items():
+        section = loaded.system.services[name]
         steps = tuple(
             messages.CheckedStep(
                 name=step.name,
+                unit=unit_of(name, step.name, section.steps[step.name]),
                 takes={key: str(kind) for key, kind in step.signature.inputs.items()},
                 gives={key: str(kind) for key, kind in step.signature.outputs.items()},
+                sources=step.inputs,
             )
             for step in chain.steps
         )
