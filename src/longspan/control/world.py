@@ -197,9 +197,7 @@ class World:
 
     def notes(self) -> tuple[str, ...]:
         """What a plan should mention that no generation holds: pins and counts."""
-        found: tuple[str, ...] = ()
-        found += self.scaling.notes(time.time_ns())
-        return found
+        return self.scaling.notes(self._clock())
 
     def done(self, number: int) -> bool:
         """Is the verdict on that generation in force, as far as the last trip saw?"""

@@ -81,11 +81,13 @@ def trip(
     moves: list[Move] = []
     open_to: list[tuple[Wanted, Replica]] = []
     taken: dict[str, set[int]] = {}
+    by_unit: dict[str, list[Replica]] = {}
     for replica in seen:
         taken.setdefault(replica.unit, set()).add(replica.slot.slot)
+        by_unit.setdefault(replica.unit, []).append(replica)
     kept: set[tuple[str, int]] = set()
     for want in wanted:
-        stays, goes = _chosen(want, seen, routed, leaving)
+        stays, goes = _chosen(want, by_unit.get(want.unit.name, ()), routed, leaving)
         alone = not any(replica.state == "ready" for replica in (*stays, *goes))
         for replica in (*stays, *goes):
             kept.add((replica.unit, replica.slot.slot))
@@ -111,8 +113,9 @@ def trip(
 def _chosen(
     want: Wanted, seen: Sequence[Replica], routed: frozenset[str], leaving: frozenset[str]
 ) -> tuple[list[Replica], list[Replica]]:
-    """Those that stay, at most as many as are wanted, and those that go once these serve in their place."""
-    mine = [r for r in seen if _does(r, want) and r.slot.stopping_at is None]
+    """Of the replicas `seen` of a unit those that stay, at most as many as are wanted, and those that go once these
+    serve in their place."""
+    mine = [r for r in seen if r.digest == want.unit.digest and r.slot.stopping_at is None]
     goes = [r for r in mine if r.slot.replica in leaving and r.state == "ready"]
     # Those that serve first, so that a smaller count takes away what is of least use.
     stays = sorted((r for r in mine if r not in goes), key=lambda r: (r.state != "ready", r.slot.slot))
@@ -125,10 +128,6 @@ def _answering(open_to: Sequence[tuple[Wanted, Replica]], routed: frozenset[str]
     """The steps apart that a call would reach now."""
     ready = [(want, r) for want, r in open_to if r.state == "ready" and (afresh or _socket(r) in routed)]
     return frozenset(callee for want, _ in ready for callee in answered(want.unit.work))
-
-
-def _does(replica: Replica, want: Wanted) -> bool:
-    return replica.unit == want.unit.name and replica.digest == want.unit.digest
 
 
 def _keep_alive(replica: Replica, want: Wanted, now: int) -> Iterable[Move]:
