@@ -76,17 +76,17 @@ def test_memory_has_a_column_where_it_is_known() -> None:
 def test_what_a_unit_is_granted_and_why_it_has_that_many_is_a_line() -> None:
     plain = UnitView(name="a", wanted=1, replicas=())
     guarded = UnitView(
-        name="read.letters", wanted=3, replicas=(), reason="cpu", cpu=2, memory_bytes=1 << 30,
+        name="read", wanted=3, replicas=(), reason="cpu 91%", cpu=2, memory_bytes=1 << 30,
         memory_guard="cgroup", memory_replaced=4, memory_trouble="each is as large again",
     )  # fmt: skip
     half = UnitView(name="b", wanted=1, replicas=(), cpu=0.5, memory_bytes=1 << 29, memory_guard="watched")
     one = UnitView(name="c", wanted=1, replicas=(), cpu=1)
     assert list(unit_notes(replace(STATUS, units=(plain, guarded, half, one)))) == [
-        "read.letters: 2 cores each; 1 GiB each (watched, and a hard limit); 4 replaced for their memory; 3 wanted: cpu",
+        "read: 2 cores each; 1 GiB each (watched, and a hard limit); 4 replaced for their memory; 3 wanted: cpu 91%",
         "b: 0.5 cores each; 512 MiB each (watched)",
         "c: 1 core each",
     ]
-    assert list(troubles(replace(STATUS, units=(guarded,)))) == ["read.letters: each is as large again"]
+    assert list(troubles(replace(STATUS, units=(guarded,)))) == ["read: each is as large again"]
 
 
 def test_each_step_has_a_line_wherever_it_runs_and_no_column_is_empty() -> None:
