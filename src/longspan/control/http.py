@@ -18,6 +18,7 @@ from longspan.capabilities.gateway import api as gateway_api
 from longspan.capabilities.generations import api as generations_api
 from longspan.capabilities.replicas import api as replicas_api
 from longspan.capabilities.replicas.page import status_page
+from longspan.capabilities.scaling import api as scaling_api
 from longspan.client import messages
 from longspan.control.world import World
 from longspan.spec.system import System
@@ -34,6 +35,8 @@ def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]
         )
     )
     app.include_router(replicas_api.router(world.logs, lambda: status(world), lambda: load(world)))
+
+    app.include_router(scaling_api.router(world.scaling, clock=time.time_ns, knock=knock))
 
     @app.post("/v1/down", status_code=202)
     def post_down(order: messages.DownOrder) -> None:
@@ -62,7 +65,7 @@ def pages(world: World) -> FastAPI:
     def get_metrics() -> Response:
         seen = world.seen
         readings = [
-            *replicas_api.readings(seen.wanted, seen.replicas, seen.samples, BOUNDS_SECONDS),
+            *replicas_api.readings(seen.wanted, seen.replicas, seen.samples, BOUNDS_SECONDS, seen.memory),
             *gateway_api.readings(world.gateway),
         ]
         return PlainTextResponse(metrics.render(readings), media_type=metrics.CONTENT_TYPE)
@@ -102,6 +105,7 @@ def status(world: World) -> messages.Status:
             world.logs.tail,
             done,
             {unit: replicas_api.reason(counts.get(unit), pins.get(unit), now) for unit in counts.keys() | pins.keys()},
+            seen.memory,
         ),
         steps=replicas_api.steps(seen.wanted, done),
         failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,
