@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 REPOSITORY = Path(__file__).parents[1]
@@ -128,17 +129,25 @@ def draw(
     if inverted:
         grey = 255 - grey
     grey += np.random.default_rng(seed).normal(0, noise, grey.shape) if noise else 0
-    return Picture(name, _png(np.clip(grey, 0, 255).astype(np.uint8)), text)
+    return Picture(name, png(np.clip(grey, 0, 255).astype(np.uint8)), text)
 
 
-def regions(count: int, *, columns: int = 40) -> bytes:
-    """A PNG with that many single words, each far enough from the next to be a region of its own."""
-    face = _font("lato", 16)
-    image = Image.new("L", (columns * 48, -(-count // columns) * 36), 255)
+def regions(count: int) -> Picture:
+    """So many numbers of two digits on a sheet, each far enough from the next to be a region of its own."""
+    face, across, down, columns = _font("lato", 16), 64, 28, 30
+    words = [str(number % 90 + 10) for number in range(count)]
+    image = Image.new("L", (columns * across, -(-count // columns) * down), 255)
     pen = ImageDraw.Draw(image)
-    for number in range(count):
-        pen.text((number % columns * 48 + 8, number // columns * 36 + 8), f"{number % 900 + 100}", 0, font=face)
-    return _png(np.asarray(image))
+    for number, word in enumerate(words):
+        pen.text((number % columns * across + 8, number // columns * down + 4), word, 0, font=face)
+    return Picture(f"{count} regions", png(np.asarray(image)), tuple(words))
+
+
+def png(pixels: NDArray[np.generic]) -> bytes:
+    """A PNG of UINT8 or UINT16 [rows, columns], or UINT8 [rows, columns, 3 or 4] in RGB."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def _line(chance: random.Random) -> str:
@@ -168,9 +177,3 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 def _photograph(path: Path, *lines: str) -> Picture:
     return Picture(path.stem, path.read_bytes(), lines)
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
