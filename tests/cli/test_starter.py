@@ -69,6 +69,7 @@ def test_the_starter_passes_its_own_check(tmp_path: Path) -> None:
     assert answer.stdout.splitlines()[1].split() == [
         "flower",
         "read",
+        "flower",
         "content",
         "JSON[1]",
         "flower",
