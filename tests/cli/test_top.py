@@ -36,6 +36,7 @@ STATUS: dict[str, Any] = {
         "waiting": 4,
     }],
 }  # fmt: skip
+DECISION = {"unit": "read", "at": "2026-01-01T00:00:00Z", "before": 1, "after": 2, "reason": "cpu 91% is over 75%"}
 LOAD = '{"at": "2026-01-01T00:00:%02d+00:00", "bounds_seconds": [0.1], "replicas": []}'
 
 
@@ -45,7 +46,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     load, seconds = whole((LOAD % 0).encode()), iter(range(1, 60))
     # Each answer is a second later than the one before it.
     load.before_each = lambda: setattr(load, "chunks", ((LOAD % next(seconds)).encode(),))
-    answers = {"GET /v1/status": whole(json.dumps(STATUS).encode()), "GET /v1/load": load}
+    answers = {
+        "GET /v1/status": whole(json.dumps(STATUS).encode()),
+        "GET /v1/load": load,
+        "GET /v1/scaling": whole(json.dumps([DECISION]).encode()),
+    }
     with contextlib.chdir(tmp_path), Answering(answers).on_unix(Path(".longspan/control.sock")):
         yield tmp_path
 
@@ -55,6 +60,8 @@ def test_where_no_terminal_is_it_prints_one_picture(folder: Path, capfd: pytest.
     shown = [re.split(r" {2,}", line) for line in capfd.readouterr().out.splitlines()]
     assert ["service", "requests/s", "p50", "p95", "errors/s", "in flight", "queued"] in shown
     assert ["read", "cut", "read", "0.0", "-", "0"] in shown
+    assert shown[-1][0] == "read"
+    assert shown[-1][2:] == ["1 to 2", "cpu 91% is over 75%"]
     assert ["read", "1 ready, 1 starting", "2", "0%", "300 MiB of 1 GiB", "cpu 91% is over 75%"] in shown
 
 
@@ -62,6 +69,7 @@ def test_json_is_one_object(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert run(["top", "--json"]) == 0
     seen = json.loads(capfd.readouterr().out)
     assert seen["services"][0]["p95_seconds"] is None
+    assert seen["decisions"][0]["after"] == 2
     assert seen["units"][0]["states"] == {"ready": 1, "starting": 1}
 
 

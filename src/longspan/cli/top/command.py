@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,11 +15,11 @@ from rich.text import Text
 
 from longspan.cli.top.keys import Keys
 from longspan.cli.top.shown import picture
-from longspan.client.control import Control
 from longspan.client.messages import LoadView, Status
 from longspan.client.options import File, Json, State
 from longspan.client.place import DEFAULT_FILE, Place
 from longspan.client.rates import Rates, rates
+from longspan.client.scaling import ScalingControl
 from longspan.client.terminal import out, say_json, say_table
 from longspan.client.views import headline
 
@@ -34,26 +35,28 @@ def top(file: File = DEFAULT_FILE, state: State = "", once: Once = False, json: 
     """Show what the system does now, each second; q or Ctrl-C ends it.
 
     Requests, latency inside the workers and errors of services; rate, mean time and queue of steps, wherever they
-    run; replicas of units, why there are that many, and the share of the granted cores that they use.
+    run; replicas of units, why there are that many, and the share of the granted cores that they use; the scaler's
+    last decisions, which scaling explain tells in full.
 
     Example: longspan top --once --json
     """
     place = Place.named(file, state)
     place.must_exist()
-    control = place.control
+    control = ScalingControl(place.state)
     if json or once or not out().is_terminal:
         status, now = _once(control)
+        decisions = control.decisions()
         if json:
-            say_json(now)
+            say_json({**asdict(now), "decisions": decisions})
             return
-        for part in picture(status, now):
+        for part in picture(status, now, decisions):
             say_table(part)
         return
     with contextlib.suppress(KeyboardInterrupt):
         _live(control)
 
 
-def _once(control: Control) -> tuple[Status, Rates]:
+def _once(control: ScalingControl) -> tuple[Status, Rates]:
     """What happens within a second, or until control has looked again."""
     before, end = control.load(), time.monotonic() + _PATIENCE_SECONDS
     time.sleep(_EACH_SECONDS)
@@ -63,11 +66,11 @@ def _once(control: Control) -> tuple[Status, Rates]:
     return status, rates(before, after, status)
 
 
-def _live(control: Control) -> None:
+def _live(control: ScalingControl) -> None:
     looks: deque[LoadView] = deque([control.load()], maxlen=_OVER_LOOKS)
     first = Group(headline(control.status()), Text("looking", style="dim"))
     with Keys() as keys, Live(first, console=out(), screen=True, auto_refresh=False) as live:
         while not keys.quit_within(_EACH_SECONDS):
-            status, load = control.status(), control.load()
-            live.update(Group(*picture(status, rates(looks[0], load, status))), refresh=True)
+            status, load, decisions = control.status(), control.load(), control.decisions()
+            live.update(Group(*picture(status, rates(looks[0], load, status), decisions)), refresh=True)
             looks.append(load)

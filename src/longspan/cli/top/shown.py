@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from longspan.client.messages import Status
+from longspan.client.moments import local, zone
 from longspan.client.rates import Rates, UnitRate
+from longspan.client.scaling import DecisionView
 from longspan.client.terminal import table
 from longspan.client.views import STYLES, headline, memory, troubles
 
 
-def picture(status: Status, now: Rates) -> Iterator[Table | Text]:
+def picture(status: Status, now: Rates, decisions: Sequence[DecisionView]) -> Iterator[Table | Text]:
     """Everything, from top to bottom; what there is nothing of is left out."""
     yield headline(status)
     yield Text(f"over the last {now.seconds:.1f} s", style="dim")
-    for made in (_services(now), _steps(now), _units(now)):
+    for made in (_services(now), _steps(now), _units(now), _decisions(decisions)):
         if made.row_count:
             yield Text()
             yield made
@@ -63,6 +65,15 @@ def _units(now: Rates) -> Table:
         near = bool(one.memory_limit_bytes) and one.memory_bytes > 0.9 * one.memory_limit_bytes
         why = [one.reason] if any(other.reason for other in now.units) else []
         made.add_row(one.name, states, str(one.wanted), _cpu(one), _alarming(held, near), *why)
+    return made
+
+
+def _decisions(decisions: Sequence[DecisionView]) -> Table:
+    """The latest of each unit that scales, the newest first."""
+    made = _table("decision of", f"at ({zone()})" if decisions else "at", numbers=("replicas",), last="because")
+    for one in sorted(decisions, key=lambda one: one.at, reverse=True):
+        replicas = str(one.after) if one.before == one.after else f"{one.before} to {one.after}"
+        made.add_row(one.unit, local(one.at), replicas, one.reason)
     return made
 
 
