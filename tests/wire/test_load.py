@@ -62,6 +62,17 @@ def test_what_is_counted_is_read(page_path: str) -> None:
     assert (seen.cpu_seconds, seen.started, seen.ready, seen.connections) == (2.0, 1_764_000_000_000_000_000, True, 8)
 
 
+def test_a_page_of_very_many_steps_is_read_whole(page_path: str) -> None:
+    names = [("hello", f"step-{number}") for number in range(2_000)]
+    page = LoadPage.create(page_path, ["hello"], names)
+    page.slots[page.step(*names[-1]) + layout.STEP_COUNT] = 7
+    seen = load.read(page_path)
+    page.close()
+    assert seen is not None
+    assert [(one.endpoint, one.step) for one in seen.steps] == names
+    assert seen.steps[-1].count == 7
+
+
 def test_another_process_reads_while_it_is_counted(page_path: str) -> None:
     counting = (
         "import sys; from longspan.wire.load import LoadPage; from longspan.wire.load.layout import REFUSED\n"

@@ -43,6 +43,10 @@ from longspan.wire.load.layout import (
 )
 
 
+_MOST_PAGES = 1 << 13
+"""Bytes that hold nearly every page. To be ready for the largest at once costs five times as much as the reading."""
+
+
 class EndpointLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What one endpoint (service or model) has done since the worker started."""
 
@@ -100,7 +104,9 @@ def read(path: str) -> Load | None:
     """The page as it is now; None when there is none or it is half made. Raises `LongspanError` on a foreign file."""
     try:
         with open(path, "rb") as file:
-            page = file.read(LARGEST_NAMES * 8)
+            page = file.read(_MOST_PAGES)
+            if len(page) == _MOST_PAGES:
+                page += file.read(LARGEST_NAMES * 8)
     except FileNotFoundError:
         return None
     return parse(page, at=path)
