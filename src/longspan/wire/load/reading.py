@@ -42,7 +42,6 @@ from longspan.wire.load.layout import (
     Names,
 )
 
-
 _MOST_PAGES = 1 << 13
 """Bytes that hold nearly every page. To be ready for the largest at once costs five times as much as the reading."""
 
