@@ -4,80 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import pytest
-
-from longspan.capabilities.gateway.adapters import choose_port
-from longspan.capabilities.generations import run as generations
 from longspan.control import http
-from longspan.control.stopping import Stopping
-from longspan.control.waiting import Waiter
-from longspan.control.world import World
-from longspan.system.records import Generation
+from tests.control.worlds import Running
 
-FILE = """\
-system: {{name: small}}
-services:
-  echo:
-    settle: 0s
-    ready_within: {ready_within}
-    accepts: {{"*/*": say.content}}
-    answers: {{text/plain: say.result}}
-    steps:
-      say: {{run: "steps:say", repeatable: true}}
-gateway: {{port: {port}}}
-"""
 STEP = "def say(content: bytes) -> str:\n    return 'well'\n"
 # A worker is told `run`; the child that reads the signatures is not.
 NEVER_READY = f"import sys, time\nif 'run' in sys.argv:\n    time.sleep(600)\n{STEP}"
-
-
-class Running:
-    """A world, and the trips of its control."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.waiter = folder, choose_port(), Waiter()
-        self.world = World(folder / "longspan.yaml", folder / ".longspan", dict(os.environ), watch=self.waiter.watch)
-
-    def apply(self, step: str, ready_within: str = "20s") -> Generation:
-        (self.folder / "longspan.yaml").write_text(FILE.format(port=self.port, ready_within=ready_within))
-        (self.folder / "steps.py").write_text(step)
-        accepted, _ = generations.apply(
-            self.world.generations, self.world.ledger, author="ada", on=None, now=time.time_ns()
-        )
-        assert accepted is not None
-        return accepted
-
-    def until(self, true: Callable[[], object]) -> None:
-        """Make trips until something is true, for 30 s at most."""
-        end = time.monotonic() + 30
-        while not true():
-            assert time.monotonic() < end
-            self.world.trip()
-            self.waiter.wait(0.05)
-
-    def state(self, number: int) -> str:
-        found = self.world.ledger.generation(number)
-        return found.state if found and self.world.done(number) else ""
-
-    def stop(self) -> None:
-        stopping = Stopping(self.world, self.waiter.knock)
-        stopping.ask(True)
-        end = time.monotonic() + 30
-        while not stopping.done:
-            assert time.monotonic() < end
-            stopping.trip()
-            self.waiter.wait(0.05)
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
-    yield running
-    running.stop()
 
 
 def test_after_a_first_generation_that_failed_the_next_one_has_its_port_and_nothing_is_routed_between(

@@ -30,9 +30,6 @@ from longspan.base.errors import RequestError
 from longspan.client.gateway import Gateway
 from longspan.client.load import Background, Plan, Request
 from longspan.client.messages import Status
-from longspan.system.database import open_database
-from longspan.system.ledger import Ledger
-from longspan.system.records import Pin
 
 FILE = """\
 system: {name: apart}
@@ -241,7 +238,7 @@ def test_a_step_alone_grows_and_shrinks_and_nobody_else_is_touched(whole: Apart)
     entry = whole.pids(ENTRY)
     with whole.under_load() as load:
         for count in (3, 1):
-            pinned(whole.system, count)
+            whole.system.run("scale", APART, str(count), "--for", "1h")
             load.mark(f"{count} replicas asked for")
             whole.until_count(count)
             whole.system.until_ready()
@@ -261,12 +258,6 @@ def test_a_step_that_hangs_or_is_down_is_told_by_name_before_the_deadline(whole:
     whole.system.until("a crash loop", lambda status: _killed_again(status, APART))
     down = whole.asked(deadline_milliseconds=5000)
     assert (down.status, "step 'classify'" in down.text) == (503, True), down.text
-
-
-def pinned(system: System, count: int) -> None:
-    now = time.time_ns()
-    ledger = Ledger(open_database(system.state / "state.db"))
-    ledger.pin(Pin(unit=APART, replicas=count, author="ada", at=now, until=now + 3_600_000_000_000))
 
 
 def _killed_again(status: Status, name: str) -> bool:
