@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from longspan.base.errors import Invalid, LongspanError
+from longspan.base.errors import LongspanError
 from longspan.capabilities.scaling.decide import State, sight, step
-from longspan.spec import text, words
-from longspan.spec.scaling import Policy, Scaling, policy
+from longspan.spec.scaling import Policy, load_policy
 from longspan.system.records import Sample
 from longspan.wire.load import Load
 
@@ -33,20 +30,12 @@ class PolicyScaler:
 
 
 def read_policy(path: Path) -> Policy:
-    """What stands under `scaling:`, from a file of its own.
+    """A `scaling:` section, or what stands under one, from a file of its own; as `longspan scaling replay` reads it.
 
     Raises `Invalid` with every complaint and its position, `LongspanError` for a file that is not there.
     """
     try:
-        tree = text.read(path.read_bytes(), str(path))
+        content = path.read_bytes()
     except OSError as error:
         raise LongspanError(f"cannot be read: {error.strerror}", at=str(path)) from None
-    complaints = tree.complaints
-    try:
-        section = Scaling.model_validate(tree.data)
-    except ValidationError as error:
-        complaints = (*complaints, *tree.places.complaints(words.findings(error, tree.data, Scaling)))
-        raise Invalid(complaints) from None
-    if complaints:
-        raise Invalid(complaints)
-    return policy(section)
+    return load_policy(content, str(path))
