@@ -33,7 +33,7 @@ from longspan.wire import load
 BUSY_MILLISECONDS = 20
 LOADS = {1: 0.7, 2: 0.6}
 """Replicas -> how busy the arrivals keep them: enough to wait, and on two cores still room for client and gateway."""
-SECONDS = 6.0
+SECONDS = 5.0
 LOOK_SECONDS = 0.25
 """As often as a worker writes its page."""
 WAIT_BOUND = 20.0
