@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import typer
 from pydantic import TypeAdapter
@@ -26,6 +26,7 @@ from longspan.cli import main as cli
 from longspan.client import messages
 from longspan.spec.section import Section
 from longspan.spec.system import System
+from longspan.spec.words import sections
 
 DOCS = Path(__file__).parent.parent / "docs"
 NOTE = "<!-- Made by `make docs` from the code. Change the docstring, not this page. -->\n"
@@ -55,21 +56,20 @@ def settings() -> str:
         "sizes are `512KiB`, `64MiB`. `longspan schema` prints the same as JSON Schema for editors."
     )
     parts = ["# Settings of `longspan.yaml`", about]
-    for path, section in sections("", System):
-        title = f"## `{path}`" if path else "## The whole file"
+    for section, paths in _homes().items():
+        title = f"## {', '.join(f'`{path}`' for path in paths)}" if any(paths) else "## The whole file"
         rows = [_row(name, field) for name, field in section.model_fields.items()]
         table = ["| key | value | default | what it is |", "| --- | --- | --- | --- |", *rows]
         parts += [title, _prose(section), "\n".join(table)]
     return "\n\n".join(parts)
 
 
-def sections(path: str, section: type[Section]) -> Iterator[tuple[str, type[Section]]]:
-    """The section and all below it, with their paths in the file: ``services.NAME.limits``."""
-    yield path, section
-    for name, field in section.model_fields.items():
-        for inner in _inner_sections(field.annotation):
-            many = "" if field.annotation is inner else ".NAME"
-            yield from sections(f"{path}.{_key(name, field)}{many}".lstrip("."), inner)
+def _homes() -> dict[type[Section], list[str]]:
+    """Each section -> where it may stand in the file: ``services.NAME.limits``."""
+    found: dict[type[Section], list[str]] = {}
+    for pattern, section in sections(System):
+        found.setdefault(section, []).append(".".join("NAME" if part == "*" else part for part in pattern))
+    return found
 
 
 def _inner_sections(annotation: Any) -> Iterator[type[Section]]:
@@ -94,14 +94,20 @@ def _row(name: str, field: FieldInfo) -> str:
 def _value(field: FieldInfo) -> str:
     """What may stand there, in words; bounds are those of the JSON Schema."""
     if list(_inner_sections(field.annotation)):
-        return "section" if isinstance(field.annotation, type) else "names, each a section"
+        kind: Any = get_origin(field.annotation)
+        return {dict: "names, each a section", tuple: "list of sections"}.get(kind, "section")
     schema = _adapter(field).json_schema()
     schema = next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), schema)
+    return " or ".join(dict.fromkeys(_kind(one) for one in schema.get("oneOf", [schema])))
+
+
+def _kind(schema: dict[str, Any]) -> str:
     kind, pattern = str(schema.get("type", "any")), str(schema.get("pattern", ""))
-    if kind == "integer":
-        return f"{schema.get('minimum', '')} to {schema.get('maximum', '')}"
+    if kind in {"integer", "number"}:
+        return f"{schema.get('minimum', '')} to {schema.get('maximum', '')}".strip()
     if kind == "string":
-        return "duration" if "ms" in pattern else "size" if "KiB" in pattern else "text"
+        marks = {"ms": "duration", "KiB": "size", "%": "share"}
+        return next((word for mark, word in marks.items() if mark in pattern), "text")
     return {"boolean": "true or false", "object": "mapping"}.get(kind, kind)
 
 
@@ -109,7 +115,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "(required)"
     value = field.get_default(call_default_factory=True)
-    if value is None or value == {} or isinstance(value, Section):
+    if value is None or value in ({}, ()) or isinstance(value, Section):
         return ""
     shown = _adapter(field).dump_python(value, mode="json") if isinstance(value, timedelta | int) else value
     return f"`{str(shown).lower() if isinstance(shown, bool) else shown}`"

@@ -81,7 +81,7 @@ def steps(models: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 @st.composite
 def systems(draw: st.DrawFn) -> dict[str, Any]:
     """A file that loads, as a value. Whether its steps would fit is another question."""
-    names = draw(st.lists(labels, min_size=2, max_size=5, unique=True))
+    names = draw(st.lists(labels, min_size=2, max_size=4, unique=True))
     cut = draw(st.integers(0, len(names) - 1))
     models_by_name = {name: draw(models) for name in names[:cut]}
     of_services = steps(names[:cut])
@@ -108,7 +108,7 @@ def systems(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             service["accepts"] = {"*/*": "prepare.content"}
             service["answers"] = {"text/plain": "name.text", "application/json": "name.result"}
-        service["steps"] = draw(st.dictionaries(labels, of_services, min_size=1, max_size=3))
+        service["steps"] = draw(st.dictionaries(labels, of_services, min_size=1, max_size=2))
         services[name] = service
     system = {"name": draw(labels), **draw(optional(code_limit=st.sampled_from(["1MiB", "2GiB"])))}
     whole = {"system": system, "models": models_by_name, "services": services}

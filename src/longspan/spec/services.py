@@ -43,7 +43,7 @@ class Service(Section):
     limits: Limits = Limits()
     """Bounds of a request and of the queue."""
     inputs: TensorTypes | None = None
-    """What a request brings. Default: what the first step takes."""
+    """What a request brings. Default: what the first step takes and is not given by `from`."""
     accepts: Annotated[dict[MediaRange, Reference], Field(min_length=1, max_length=32)] | None = None
     """Natural content that it takes: range of media types -> the input that the body becomes (``prepare.content``)."""
     answers: Annotated[dict[MediaType, Reference], Field(min_length=1, max_length=32)] | None = None
