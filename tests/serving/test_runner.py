@@ -14,8 +14,9 @@ import uvloop
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
-from longspan.serving.company import Limits
+from longspan.serving.company import Limits, group
 from longspan.serving.exchange import Exchange
+from longspan.serving.order import Facts
 from longspan.serving.pace import SLOW, WINDOW, Pace
 from longspan.serving.runner import CLOSE, Groups, Workshop
 from longspan.serving.runtimes import Runnable
@@ -198,6 +199,100 @@ def test_those_that_took_too_long_are_named_once() -> None:
         old.done = True
         assert chain.lane.late(before=50) == []
         assert await chain.get() is young
+        assert chain.chain_thread.close(WITHIN)
+
+    on_loop(run)
+
+
+def test_requests_enter_together_for_the_sake_of_a_later_step_that_gains_by_their_rows() -> None:
+    """`cut` makes two rows of each request, `read` runs eight of them at once: four requests fill a run."""
+    one = TensorType("FP32", (1,))
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        begun, go = asyncio.Event(), threading.Event()
+        sizes: list[int] = []
+
+        def cut(inputs: dict[str, Any]) -> dict[str, Any]:
+            loop.call_soon_threadsafe(begun.set)
+            assert go.wait(WITHIN)
+            return {"y": np.full((2, 2), inputs["x"][0], np.float32)}
+
+        def read(inputs: dict[str, Any]) -> dict[str, Any]:
+            sizes.append(len(inputs["x"]))
+            return {"y": inputs["x"] * 2}
+
+        def step(name: str, function: Callable[..., Any], source: str, taken: TensorType, facts: Facts) -> Step:
+            runnable = Runnable(name, "sync", Signature({"x": taken}, {"y": ROWS}), function)
+            return Step(
+                name, runnable, {"x": source}, ["y"], first=source == "x", final=name == "read", own=True,
+                repeatable=True, facts=facts,
+            )  # fmt: skip
+
+        steps = [step("cut", cut, "x", one, Facts()), step("read", read, "cut.y", ROWS, Facts(counted="cut.y"))]
+        limits = [1, 8]
+        assert group(steps, limits) == 1
+        done: asyncio.Queue[Exchange] = asyncio.Queue()
+        thread = ChainThread(loop)
+        workshop = Workshop(loop, thread, lambda: None)
+        both = Limits(limits, limits, 1, 1)
+        lane = Groups("read", steps, both, None, workshop, queue=100, finish=done.put_nowait)
+
+        def put(number: int) -> None:
+            exchange = Exchange(cast("Any", None), cast("Any", None), {}, keep=True)
+            exchange.values = {"x": np.full(1, number, np.float32)}
+            exchange.started = time.monotonic_ns()
+            lane.take(exchange)
+
+        go.set()
+        put(0)
+        await asyncio.wait_for(done.get(), WITHIN)
+        for _ in range(WINDOW):  # until what a request takes is known to be little, however busy the machine is
+            go.clear()
+            begun.clear()
+            sizes.clear()
+            put(0)
+            await asyncio.wait_for(begun.wait(), WITHIN)
+            for number in range(1, 9):
+                put(number)
+            go.set()
+            answers = sorted([float((await asyncio.wait_for(done.get(), WITHIN)).outputs["y"][0, 0]) for _ in range(9)])
+            assert answers == [2.0 * number for number in range(9)]
+            if sizes == [2, 8, 8]:
+                break
+        assert sizes == [2, 8, 8]
+        assert thread.close(WITHIN)
+
+    on_loop(run)
+
+
+def test_on_the_loop_nothing_waits_and_what_has_begun_is_counted_all_the_same() -> None:
+    async def run() -> None:
+        chain = Chain(Pace(inline=True))
+        for each in range(5):
+            chain.put(each)
+        for _ in range(5):
+            await chain.get()
+        assert chain.lane.waits(time.monotonic_ns()) == (5, 0, 0)
+
+    on_loop(run)
+
+
+def test_in_the_thread_waiting_is_counted_until_the_group_enters() -> None:
+    async def run() -> None:
+        chain = Chain(None)
+        chain.pause = 0.02
+        chain.put(0)
+        await asyncio.wait_for(chain.begun.wait(), WITHIN)
+        now = time.monotonic_ns()
+        chain.put(1, started=now)
+        waits = chain.lane.waits(now + 5)
+        assert (waits.begun, waits.oldest) == (1, 5)
+        for _ in range(2):
+            await chain.get()
+        after = chain.lane.waits(now)
+        assert (after.begun, after.oldest) == (2, 0)
+        assert after.waited > waits.waited
         assert chain.chain_thread.close(WITHIN)
 
     on_loop(run)

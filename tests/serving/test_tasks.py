@@ -11,6 +11,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
@@ -404,6 +406,48 @@ def test_one_call_that_fails_ends_the_others_of_its_request() -> None:
         assert isinstance(exchange.error, RequestError)
         assert (exchange.error.status, exchange.failed_at) == (503, "read")
         await until(lambda: len(ended) == 2)
+        assert graph.thread.close(WITHIN)
+
+    on_loop(run)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.frozensets(st.integers(0, 7), max_size=3), st.booleans()), min_size=1, max_size=8),
+    st.integers(1, 4),
+)
+def test_any_graph_gives_what_its_steps_give_one_after_the_other(
+    drawn: list[tuple[frozenset[int], bool]], requests: int
+) -> None:
+    sources = [" ".join(f"s{other}.y" for other in sorted(others) if other < n) for n, (others, _) in enumerate(drawn)]
+
+    def plus(inputs: dict[str, Any]) -> dict[str, Any]:
+        return {"y": sum(inputs.values()) + np.float32(1)}
+
+    async def later_plus(inputs: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return plus(inputs)
+
+    async def run() -> None:
+        graph = Graph(
+            *(
+                make(f"s{n}", later_plus if waits else plus, sources[n] or "x", rows=2)
+                for n, (_, waits) in enumerate(drawn)
+            )
+        )
+        for number in range(requests):
+            graph.put(number)
+        seen = set()
+        for _ in range(requests):
+            exchange = await graph.get()
+            assert exchange.error is None
+            values = {"x": exchange.values["x"]}
+            for n, source in enumerate(sources):
+                values[f"s{n}.y"] = plus({name: values[name] for name in (source or "x").split()})["y"]
+                assert exchange.values[f"s{n}.y"].tolist() == values[f"s{n}.y"].tolist()
+            seen.add(float(values["x"][0, 0]))
+        assert seen == set(range(requests))
+        assert graph.lane.load() == (0, 0)
         assert graph.thread.close(WITHIN)
 
     on_loop(run)

@@ -30,9 +30,9 @@ class Model:
         self.now += self.cost(shape[0])
         return {"y": inputs["x"]}
 
-    def measure(self) -> Measured:
+    def measure(self, pad: dict[str, int] | None = None) -> Measured:
         signature = Signature({"x": self.tensor}, {"y": self.tensor})
-        return measure(Runnable("m", "sync", signature, self.run), lambda: self.now)
+        return measure(Runnable("m", "sync", signature, self.run), lambda: self.now, pad or {})
 
 
 def test_the_curve_holds_what_a_run_of_so_many_rows_takes() -> None:
@@ -85,3 +85,22 @@ def test_a_model_of_fixed_shape_that_cannot_run_is_refused() -> None:
         Model(cost).measure()
     with_text = Model(cost, TensorType("BYTES", ("batch", 1))).measure()
     assert (with_text.curve, with_text.problem) == ((), "no kernel")
+
+
+def test_a_dimension_that_is_padded_is_measured_at_eight_multiples() -> None:
+    model = Model(lambda rows: 1000, TensorType("FP32", ("batch", 3, "width")))
+    measured = model.measure({"width": 32})
+    assert {shape[1:] for shape in model.shapes} == {(3, 256)}
+    assert measured.cells == 3 * 256
+    assert Model(lambda rows: 1000).measure({"width": 32}).cells == 0, "it has no such dimension"
+
+
+def test_where_that_does_not_run_other_sizes_are_tried() -> None:
+    def cost(rows: int) -> int:
+        if model.shapes[-1][1] > 200:
+            raise ValueError("too long")
+        return 1000
+
+    model = Model(cost, TensorType("FP32", ("batch", "width")))
+    assert model.measure({"width": 32}).problem == ""
+    assert model.shapes[-1][1] == 16

@@ -135,7 +135,7 @@ def _skips(step: Step, values: dict[str, Any]) -> bool:
 
 def _admitted(step: Step, case: Case) -> bool:
     """`wanted`, and then whatever must be settled before it runs."""
-    if not wanted(step, case):
+    if (case.done or step.skippable or step.counted) and not wanted(step, case):
         return False
     if step.own:
         enter(step, case)
