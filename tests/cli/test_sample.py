@@ -21,6 +21,11 @@ BESIDE = ["longspan.yaml", "flower.json", "steps.py"]
     [
         (["application/json"], BESIDE, "curl -H 'content-type: application/json' --data-binary @flower.json {}"),
         (["image/*"], ["a/flower.png"], "curl -H 'content-type: image/png' --data-binary @a/flower.png {}"),
+        (
+            ["image/*", "*/*"],
+            ["longspan.yaml", "page.png"],
+            "curl -H 'content-type: image/png' --data-binary @page.png {}",
+        ),
         (["*/*"], ["longspan.yaml"], "curl --data-binary @longspan.yaml {}"),
         (["text/*"], ["longspan.yaml"], "curl -H 'content-type: text/plain' --data-binary @longspan.yaml {}"),
         (["*/*"], ["my system.yaml"], "curl --data-binary '@my system.yaml' {}"),

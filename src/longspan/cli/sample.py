@@ -18,11 +18,16 @@ _MOST_ELEMENTS = 64
 def natural_file(service: str, ranges: Sequence[str], files: Sequence[str]) -> tuple[str, str] | None:
     """The file that can be sent, and its media type (empty: any will do); None when there is none.
 
-    One that is named after the service is its sample (``flower.json``); where anything is accepted, any file will do.
+    One that is named after the service is its sample (``flower.json``); where all of a kind are accepted (``image/*``),
+    the first of that kind; where anything is accepted, any file will do.
     """
-    for file in files:
-        kind = mimetypes.guess_type(file)[0] or "application/octet-stream"
+    kinds = [(file, mimetypes.guess_type(file)[0] or "application/octet-stream") for file in files]
+    for file, kind in kinds:
         if os.path.splitext(os.path.basename(file))[0] == service and any(_covers(one, kind) for one in ranges):
+            return file, kind
+    whole = [one for one in ranges if one.endswith("/*") and one not in ("*/*", "text/*")]
+    for file, kind in kinds:
+        if any(_covers(one, kind) for one in whole):
             return file, kind
     if any(one in ("*/*", "text/*") for one in ranges) and files:
         return files[0], "" if "*/*" in ranges else "text/plain"

@@ -67,7 +67,7 @@ class StepView:
     unit: str
     """The unit that runs it."""
     count: int
-    """Requests it ran for."""
+    """Requests it ran for; for one apart, its unit's calls, of which a padded step makes one for each width."""
     errors: int
     skipped: int
     seconds: float

@@ -93,12 +93,12 @@ def test_a_fused_step_is_the_sum_of_its_replicas() -> None:
 
 def test_a_step_apart_counts_its_runs_where_it_runs_and_its_failures_where_they_are_felt() -> None:
     entry, apart = replica(ENTRY), replica(APART)
-    called = ran("read", "letters", count=30, seconds=9.0, errors=2, waiting=5, skipped=1)
-    run = ran("read.letters", "letters", count=28, seconds=4.0, errors=1, waiting=3, cells=10, padding=1)
+    called = ran("read", "letters", count=30, seconds=9.0, errors=2, waiting=5, skipped=1, cells=10, padding=1)
+    run = ran("read.letters", "letters", count=58, seconds=4.0, errors=1, waiting=3)
     shown, _ = seen((ENTRY, APART), (entry, page(entry, called)), (apart, page(apart, run)))
     assert [one.name for one in shown] == ["cut", "letters"]
     assert shown[1] == StepView(
-        service="read", name="letters", unit="read.letters", count=28, errors=2, skipped=1, seconds=4.0, waiting=8,
+        service="read", name="letters", unit="read.letters", count=58, errors=2, skipped=1, seconds=4.0, waiting=5,
         padding=0.1,
     )  # fmt: skip
 

@@ -14,8 +14,12 @@ from longspan.cli.load.course import Look
 from longspan.client.load import Latency, Progress, Ramp, Report, Schedule, Steady, Window
 from longspan.client.plot import STYLES, bars, drawn
 
-_POINTS = 120
+_POINTS = 60
 """Most points of a plot over time."""
+_LEAST_REQUESTS = 5
+"""In a point of it, on the mean: fewer make a rate that jumps."""
+_SLOW_SECONDS = 5.0
+"""A latency that is told in seconds rather than milliseconds."""
 _STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 3600.0)
 _LEVELS = ("p50", "p90", "p95", "p99", "p999", "worst")
 
@@ -97,8 +101,9 @@ def _plots(told: Told, windows: Sequence[Window]) -> Iterator[Text | str]:
     rates = {"due": [w.due / step for w in windows], "ok": [w.ok / step for w in windows]}
     yield drawn("requests", x, rates, unit="1/s", height=7, marks=marks)
     yield ""
-    levels = {"p95": [w.latency.p95 * 1e3 for w in windows], "p50": [w.latency.p50 * 1e3 for w in windows]}
-    yield drawn("latency", x, levels, unit="ms", height=7, marks=marks)
+    unit, factor = ("s", 1.0) if told.report.latency.p95 >= _SLOW_SECONDS else ("ms", 1e3)
+    levels = {name: [getattr(w.latency, name) * factor for w in windows] for name in ("p95", "p50")}
+    yield drawn("latency", x, levels, unit=unit, height=7, marks=marks)
     yield ""
     series = {unit: [float(ready.get(unit, 0)) for ready in _ready(told.looks, windows)] for unit in _units(told.looks)}
     if len(series) > len(STYLES):
@@ -155,10 +160,10 @@ def histogram(nanoseconds: Sequence[int]) -> list[tuple[float, int]]:
 
 
 def _windows(report: Report) -> tuple[Window, ...]:
-    """The load over time, in as many round steps as a plot has points for."""
+    """The load over time, in round steps: no more than a plot has points for, and not of a few requests each."""
     length = report.schedule.due_ns(report.due - 1) / 1e9 if report.due else 0.0
-    step = next((step for step in _STEPS if length / step <= _POINTS / 2), _STEPS[-1])
-    return report.timeline(step)
+    least = max(length / _POINTS, _LEAST_REQUESTS * length / max(1, report.due))
+    return report.timeline(next((step for step in _STEPS if step >= least), _STEPS[-1]))
 
 
 def _ready(looks: Sequence[Look], windows: Sequence[Window]) -> Iterator[dict[str, int]]:

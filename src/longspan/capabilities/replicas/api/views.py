@@ -1,7 +1,8 @@
 """What `status` and `top` tell: the units with their replicas, and the steps wherever they run.
 
-A step that runs apart is seen in two load pages: the entry unit's has what became of its calls, the unit's own what it
-ran. Each figure is taken from one of them, or is the sum where they count different things, so that none counts twice.
+A step that runs apart is seen in two load pages. The entry unit's tells what became of requests: who waits (those that
+are in the other unit included), what failed, was skipped or padded. The unit's own tells what it ran and for how long;
+its runs are calls, of which a padded step makes one for each width. So each figure is taken from one page, never both.
 """
 
 from __future__ import annotations
@@ -152,11 +153,11 @@ def _step(step: StepLoad, apart: set[tuple[str, str]], internal: set[str]) -> me
         name=step.step,
         count=step.count if runs else 0,
         seconds=step.seconds if runs else 0.0,
-        cells=step.cells if runs else 0,
-        padding=step.padding if runs else 0,
+        cells=step.cells if calls else 0,
+        padding=step.padding if calls else 0,
         errors=step.errors if calls else 0,
         skipped=step.skipped if calls else 0,
-        waiting=step.waiting,
+        waiting=step.waiting if calls else 0,
     )
 
 
