@@ -150,13 +150,8 @@ def test_the_unit_of_a_step_is_called_with_its_inputs_and_knows_nothing_of_the_g
     assert service.inputs == {"x": TensorType("FP32", ("batch", 3, 48, "n"))}
     assert (service.outputs, service.accepts, service.answers) == ({"text": "recognise.text"}, {}, {})
     assert (service.limits.fan_out, service.limits.queue, service.limits.time_seconds) == (512, 8, 5.0)
-    assert (step.model, step.run, step.inputs, step.when, step.pad) == (
-        "recognise",
-        "steps:Letters",
-        {"x": "x"},
-        "",
-        {},
-    )
+    assert (step.model, step.run, step.inputs, step.when) == ("recognise", "steps:Letters", {"x": "x"}, "")
+    assert step.pad == {"n": 32}, "what to be warm for"
     assert step.signature == caller.signature
     assert step.after == Signature({"logits": TensorType("FP32", ("batch", "places", 100))}, step.signature.outputs)
     assert (unit.work.code, unit.work.secrets, unit.work.calls) == ("c0de", {"LETTERS": "hmac:l"}, ())

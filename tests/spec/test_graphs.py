@@ -85,11 +85,10 @@ def test_a_callable_behind_a_model_may_take_more_and_need_not_repeat_the_models_
         {"steps": {"a": {"run": "s:a"}, "b": {"model": "m", "run": "s:b", "inputs": {"size": "INT64[1]"}}}},
         "model m: x FP32[batch, 4] -> y FP32[batch, n]\n"
         "run s.a: content BYTES[1] -> x FP32[batch, 4], size INT64[1]\n"
-        "run s.b async: y ?, x ?, size ? -> z FP32[batch]",
+        "run s.b: y ?, x ?, size ? -> z FP32[batch]",
         "m",
     )["b"]
     assert found.inputs == {"x": "a.x", "size": "a.size"}
-    assert found.signature.call == "async"
     assert found.after is not None
     assert {name: str(kind) for name, kind in found.after.inputs.items()} == {
         "y": "FP32[batch, n]",

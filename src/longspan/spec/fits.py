@@ -114,12 +114,12 @@ def _walk(name: str, service: Service, described: Described, findings: list[Find
     outputs, answers = natural.answers(service, path, signed, findings)
     accepts = natural.accepts(service, path, inputs, {step: link.inputs for step, link in links.items()}, findings)
     findings += sockets.of_service(service, path, inputs, outputs, givers)
+    findings += sockets.of_steps(service, path, signed)
     if all(len(bound[step]) == len(signature.inputs) for step, signature in signed.items()):
         findings += loose.unused(service, path, signed, bound, conditions)
         optional = {step: signature.optional for step, signature in signed.items()}
         left_out = skips.skippable(order, conditions, bound, optional)
         findings += skips.unanswered(outputs, answers, left_out, path)
-        findings += sockets.of_steps(service, path, signed, bound, left_out)
     return msgspec.structs.replace(chain, outputs=outputs, accepts=accepts, answers=answers)
 
 

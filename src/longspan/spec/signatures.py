@@ -96,9 +96,9 @@ def _of_run(step: Step, run: PartialSignature, model: Signature | None, path: Pa
     if not any(name in given for name in taken):
         remedy = f"Name a parameter as the model names its output: {joined(given, 'or')}."
         findings.append(Finding((*path, "run"), f"takes nothing of what {step.model} gives", remedy))
-    if call == "stream":
-        remedy = "Make two steps of it, the model and what streams."
-        findings.append(Finding((*path, "run"), "streams, which it cannot do in one step with a model", remedy))
+    if call != "sync":
+        problem = f"{'streams' if call == 'stream' else 'is async'}, but behind a model it runs in that model's thread"
+        findings.append(Finding((*path, "run"), problem, "Make it a plain function, or two steps of it."))
     own = {name: inputs[name] if kind is None else kind for name, kind in taken.items() if kind or name in inputs}
     optional = tuple(name for name in run.optional if name not in given)
     whole = {name: kind for name, kind in inputs.items() if name in of_model or name not in given}

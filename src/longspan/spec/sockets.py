@@ -1,7 +1,7 @@
 """What may cross a socket? Arrays.
 
 Rows of different sizes do not: neither into a service nor out of it, nor to a step in a unit of its own (one that has
-`pad:` is called with arrays). Nor do a stream between units, and None for an input that a step can do without.
+`pad:` is called with arrays). Nor does a stream go from unit to unit.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from longspan.base.signatures import Signature, TensorType
 from longspan.spec.places import Finding, Path
 from longspan.spec.services import Service
-from longspan.spec.sources import Givers, Source
-from longspan.spec.words import joined
+from longspan.spec.sources import Givers
 
 _FUSED = "Leave the step in the unit of the service: take out what sets it apart."
 
@@ -37,26 +36,16 @@ def of_service(
             yield Finding(at, f"would answer {name} {source.type}: rows that differ", remedy, of_key=True)
 
 
-def of_steps(
-    service: Service,
-    path: Path,
-    signed: Mapping[str, Signature],
-    bound: Mapping[str, Mapping[str, Source]],
-    left_out: Mapping[str, str],
-) -> Iterator[Finding]:
-    """What keeps a step out of a unit of its own. `left_out`: steps that may not be run."""
-    for step, section in service.steps.items():
-        if not section.alone:
+def of_steps(service: Service, path: Path, signed: Mapping[str, Signature]) -> Iterator[Finding]:
+    """What keeps a step out of a unit of its own."""
+    for step, signature in signed.items():
+        if not service.steps[step].alone:
             continue
-        signature, at = signed[step], (*path, "steps", step)
+        at = (*path, "steps", step)
         sides = (("takes", signature.inputs), ("gives", signature.outputs))
         rows = [f"{verb} {name} {kind}" for verb, side in sides for name, kind in side.items() if kind.ragged]
-        missing = [name for name in signature.optional if bound[step][name].scope in left_out]
         if rows:
             problem = f"{rows[0]}: rows that differ cannot be sent to a unit of its own"
             yield Finding(at, problem, f"{_FUSED} A step with pad: is called with arrays.", of_key=True)
         if signature.call == "stream":
             yield Finding(at, "streams, which a unit of its own cannot", _FUSED, of_key=True)
-        if missing:
-            problem = f"may have to do without {joined(missing)}, and a call to a unit of its own brings all inputs"
-            yield Finding(at, problem, _FUSED, of_key=True)

@@ -77,15 +77,14 @@ class Works:
         section = self._system.services[name]
         step, unit = section.steps[link.name], f"{name}.{link.name}"
         signature = link.signature
+        # Whether it runs is the caller's business. So is filling up its rows; the padding says what to be warm for.
+        called = msgspec.structs.replace(link, inputs={name: name for name in signature.inputs}, when="")
         service = ServiceWork(
             name=unit,
             version=version(link),
             inputs=signature.inputs,
             outputs={output: f"{link.name}.{output}" for output in signature.outputs},
-            # Whether it runs, and how rows are filled up, is the caller's business.
-            steps=(
-                _run(msgspec.structs.replace(link, inputs={i: i for i in signature.inputs}, when="", pad={}), step),
-            ),
+            steps=(_run(called, step),),
             accepts={},
             answers={},
             limits=_limits(section),
