@@ -8,6 +8,8 @@ import time
 from typing import Any
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from longspan.base.errors import RequestError
 from longspan.serving.exchange import Exchange, current
@@ -153,6 +155,11 @@ def test_one_call_that_fails_ends_the_others_of_its_request() -> None:
     on_loop(run)
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.frozensets(st.integers(0, 7), max_size=3), st.booleans()), min_size=1, max_size=8),
+    st.integers(1, 4),
+)
 def test_any_graph_gives_what_its_steps_give_one_after_the_other(
     drawn: list[tuple[frozenset[int], bool]], requests: int
 ) -> None:

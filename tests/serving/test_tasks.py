@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from collections.abc import Awaitable
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from longspan.base.errors import RequestError
-from longspan.serving.exchange import Exchange, current
-from longspan.serving.rows import Rows
-from longspan.serving.tasks import AT_ONCE
-from tests.serving.lanes import WITHIN, Function, Graph, add, holding, later, make, on_loop, same, until
+from tests.serving.lanes import WITHIN, Graph, add, holding, later, make, on_loop, same, until
 
 
 def test_the_first_error_wins_and_what_has_not_begun_does_not_begin() -> None:
@@ -167,10 +159,3 @@ def test_waiting_is_counted_until_the_first_step_begins() -> None:
         assert graph.thread.close(WITHIN)
 
     on_loop(run)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(st.tuples(st.frozensets(st.integers(0, 7), max_size=3), st.booleans()), min_size=1, max_size=8),
-    st.integers(1, 4),
-)
