@@ -12,7 +12,7 @@ import io
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from longspan import RequestError
 
@@ -31,6 +31,20 @@ STRIDE = 32
 # Pillow warns of large pictures and refuses huge ones by a number of its own; ours is lower and says what to do.
 Image.MAX_IMAGE_PIXELS = None
 
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Exif's orientation -> what makes the picture upright."""
+_ASIDE = range(5, 9)
+"""Of these, width and height change places."""
+
 
 def read(content: bytes) -> tuple[Pixels, tuple[int, int]]:
     """The picture as UINT8 [rows, columns, 3] in BGR, and its own (width, height) when upright.
@@ -45,17 +59,20 @@ def read(content: bytes) -> tuple[Pixels, tuple[int, int]]:
                     f"the picture has {image.width} x {image.height} pixels, more than {MOST_PIXELS:,} in all; "
                     "make it smaller",
                 )
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            size = (image.height, image.width) if turned else image.size
+            width, height = image.size
             image.draft("RGB", (LONGEST, LONGEST))  # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size.
-            pixels = _bgr(ImageOps.exif_transpose(image))
+            image.load()  # which turns a TIFF, and no other: only now does the orientation tell what is left to do
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            turn = _TURNS.get(orientation)
+            small = _smaller(image)
+            pixels = _bgr(small if turn is None else small.transpose(turn))
     except RequestError:
         raise
     except UnidentifiedImageError:
         raise RequestError(400, f"this is no picture; served are {', '.join(FORMATS)}") from None
     except Exception as error:  # noqa: BLE001 - decoders raise what they like on broken files
         raise RequestError(400, f"the picture cannot be decoded: {error}") from None
-    return _within(pixels, LONGEST), size
+    return _within(pixels, LONGEST), (height, width) if orientation in _ASIDE else (width, height)
 
 
 def for_detection(pixels: Pixels) -> NDArray[np.float32]:
@@ -75,6 +92,18 @@ def normalised(pixels: Pixels) -> NDArray[np.float32]:
     planes *= np.float32(1 / 127.5)
     planes -= np.float32(1)
     return planes
+
+
+def _smaller(image: Image.Image) -> Image.Image:
+    """A large one by a whole factor, to at least `LONGEST`: all else then costs a few megabytes, not hundreds."""
+    factor = max(image.size) // LONGEST
+    if factor < 2:
+        return image
+    if image.mode == "P":
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    elif image.mode == "1" or image.mode.startswith("I;"):
+        image = image.convert("L" if image.mode == "1" else "I")
+    return image.reduce(factor)
 
 
 def _bgr(image: Image.Image) -> Pixels:

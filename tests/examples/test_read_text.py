@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from benchmarks import read_text
 from benchmarks.pictures import draw, photographs, png
@@ -109,6 +109,30 @@ def test_a_photograph_that_says_it_is_turned_is_read_upright_and_its_boxes_are_t
     right = max(corner[0] for line in found["lines"] for corner in line["box"])
     assert right > image.height  # it would not be, were the boxes in the file's own rows and columns
     assert right <= image.width
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_whatever_the_file_says_about_its_orientation_is_seen_as_pillow_sees_it(
+    loop: TextLoop, kind: str, orientation: int
+) -> None:
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.open(io.BytesIO(SHORT.content)).convert("RGB").save(file, kind, exif=exif, quality=95)
+    upright = ImageOps.exif_transpose(Image.open(file))
+    seen, size = loop.steps.pictures.read(file.getvalue())
+    assert size == upright.size
+    assert difference(seen, np.asarray(upright.convert("L"))) < 1
+
+
+def test_a_large_picture_is_seen_as_a_small_one(loop: TextLoop) -> None:
+    large = np.kron(grey(), np.ones((12, 12), np.uint8))
+    assert large.shape[1] > 2 * loop.steps.pictures.LONGEST
+    seen, size = loop.steps.pictures.read(png(large))
+    assert size == (large.shape[1], large.shape[0])
+    assert seen.shape[1] == loop.steps.pictures.LONGEST
+    small = Image.fromarray(large).resize((seen.shape[1], seen.shape[0]), Image.Resampling.BOX)
+    assert difference(seen, np.asarray(small)) < 2
 
 
 def test_boxes_lie_in_the_picture_as_it_was_sent_however_large_it_is(loop: TextLoop) -> None:
