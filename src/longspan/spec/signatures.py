@@ -76,13 +76,12 @@ def _of_model(step: Step, model: Signature | None, path: Path, findings: list[Fi
 
 
 def _of_run(step: Step, run: PartialSignature, model: Signature | None, path: Path, findings: list[Finding]) -> Known:
-    """A callable by itself, or after its model: then it takes what that gives, and whatever else it names."""
+    """A callable by itself, or behind its model: then it takes what that gives, and whatever else it names."""
     given: Mapping[str, TensorType] = model.outputs if model is not None else {}
-    taken = {name: kind if kind is not None else given.get(name) for name, kind in run.inputs.items()}
     of_model: Mapping[str, TensorType] = model.inputs if model is not None else {}
-    # An input of both is the same thing, which the model knows best.
-    described = {**of_model, **{name: kind for name, kind in taken.items() if name not in of_model}}
-    inputs = _completed(described, step.inputs, (*path, "inputs"), findings)
+    taken = {name: kind if kind is not None else given.get(name) for name, kind in run.inputs.items()}
+    # An input of both is one thing, whose type the model says.
+    inputs = _completed({**taken, **of_model}, step.inputs, (*path, "inputs"), findings)
     if run.outputs is None:
         if step.outputs is None:
             remedy = 'Annotate what it returns, or add outputs: {NAME: "FP32[batch, 16]"}.'
@@ -93,16 +92,25 @@ def _of_run(step: Step, run: PartialSignature, model: Signature | None, path: Pa
     call = cast("Literal['sync', 'async', 'stream']", run.call)
     if model is None:
         return Known(Signature(inputs, outputs, call, run.optional))
-    if not any(name in given for name in taken):
-        remedy = f"Name a parameter as the model names its output: {joined(given, 'or')}."
-        findings.append(Finding((*path, "run"), f"takes nothing of what {step.model} gives", remedy))
-    if call != "sync":
-        problem = f"{'streams' if call == 'stream' else 'is async'}, but behind a model it runs in that model's thread"
-        findings.append(Finding((*path, "run"), problem, "Make it a plain function, or two steps of it."))
-    own = {name: inputs[name] if kind is None else kind for name, kind in taken.items() if kind or name in inputs}
-    optional = tuple(name for name in run.optional if name not in given)
-    whole = {name: kind for name, kind in inputs.items() if name in of_model or name not in given}
+    findings += _behind(step, run, model, path)
+    own = {name: kind if kind is not None else inputs[name] for name, kind in taken.items() if kind or name in inputs}
+    whole = {name: inputs[name] for name in (*of_model, *(name for name in own if name not in {*given, *of_model}))}
+    optional = tuple(name for name in run.optional if name in whole and name not in of_model)
     return Known(Signature(whole, outputs, call, optional), model, Signature(own, outputs, call, optional))
+
+
+def _behind(step: Step, run: PartialSignature, model: Signature, path: Path) -> Iterator[Finding]:
+    """What keeps a callable from standing behind a model."""
+    if not any(name in model.outputs for name in run.inputs):
+        parameters = [name for name in model.outputs if name.isidentifier()]
+        remedy = f"Name a parameter as the model names its output: {joined(parameters, 'or')}."
+        if not parameters:
+            remedy = f"Make two steps of it, bound by from: no parameter can be called {next(iter(model.outputs))}."
+        yield Finding((*path, "run"), f"takes nothing of what {step.model} gives", remedy)
+    if run.call != "sync":
+        verb = "streams" if run.call == "stream" else "is async"
+        problem = f"{verb}, but behind a model it runs in that model's thread"
+        yield Finding((*path, "run"), problem, "Make it a plain function, or two steps of it.")
 
 
 def _completed(
