@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"^<!-- tested -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tour.md", ROOT / "docs" / "how-to" / "load.md"]
 PORT = "8080"
 """What the starter and the pages say."""
 
@@ -64,7 +65,7 @@ def script(page: list[Line], port: int) -> str:
 @pytest.mark.journey
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the pages use curl, which is not on PATH")
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "tour.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_commands_of_the_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
