@@ -2,7 +2,7 @@
 
 ::
 
-    python -m benchmarks                    # all of it, about ten minutes on two cores
+    python -m benchmarks                    # all of it, about nine minutes on two cores
     python -m benchmarks cpu gateway        # parts of it; --help names them
     python -m benchmarks --pairs 3 --keep-nothing
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import agreement, cpu, file_type, gateway, ramp, remote, replica, scaling, start
+from benchmarks import agreement, cpu, file_type, gateway, ramp, read_text, remote, replica, scaling, start
 from benchmarks.figures import Figure, about, machine, table, write
 from benchmarks.spread import PAIRS
 
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "cpu": cpu.figures,
     "gateway": gateway.figures,
     "file-type": file_type.figures,
+    "read-text": read_text.figures,
     "remote": remote.figures,
     "scaling": scaling.figures,
     "replica": replica.figures,
