@@ -22,7 +22,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longspan.base.dtypes import BY_OIP, TABLE
-from longspan.base.signatures import BATCH, TensorType
+from longspan.base.signatures import TensorType
+from longspan.wire.shapes import TensorError, bind, in_elements, listed
+
+__all__ = [
+    "NUMPY",
+    "PYTHON",
+    "Buffer",
+    "Tensor",
+    "TensorError",
+    "binary_view",
+    "bind",
+    "from_binary",
+    "from_json",
+    "one",
+    "packer",
+    "to_binary",
+    "to_json",
+    "to_lists",
+]  # fmt: skip
 
 Tensor = NDArray[Any]
 Buffer = bytes | bytearray | memoryview
@@ -59,42 +77,6 @@ _LETTER_N = ord("n")
 _encode = msgspec.json.Encoder().encode
 
 
-class TensorError(ValueError):
-    """A tensor is not what its type says. The text names the tensor, what was expected, what came."""
-
-
-def bind(
-    what: str,
-    tensor: TensorType,
-    shape: Sequence[int],
-    dims: dict[str, int],
-    *,
-    least: int = 1,
-    rows: int = 1,
-    verb: str = "takes",
-) -> None:
-    """Check `shape` against the type: rank, fixed dimensions, and names already bound in `dims`.
-
-    `what` and `verb` are how a text names the tensor (``input 'x' takes``). Free dimensions not seen yet are added to
-    `dims`. A free dimension is at least `least`, and `batch` at least `rows`: a client brings one row or more, a step may
-    make none.
-    Raises `TensorError`.
-    """
-    wanted = tensor.shape
-    if len(shape) != len(wanted):
-        raise TensorError(f"{what} {verb} {tensor}, {_dimensions(len(wanted))}; shape {_list(shape)} has {len(shape)}")
-    for index, (want, size) in enumerate(zip(wanted, shape, strict=True)):
-        if want.__class__ is int:
-            problem = "" if want == size else f"dimension {index + 1} is {size}, must be {want}"
-        elif size < (rows if want == BATCH else least):
-            problem = f"{want} is {size}, must be at least 1"
-        else:
-            known = dims.setdefault(str(want), size)
-            problem = "" if known == size else f"{want} is {size} here and {known} elsewhere"
-        if problem:
-            raise TensorError(f"{what} {verb} {tensor}; came shape {_list(shape)}: {problem}")
-
-
 def from_json(what: str, tensor: TensorType, shape: Sequence[int], data: bytes | msgspec.Raw) -> Tensor:
     """JSON list of the elements, flat in row-major order or nested exactly as `shape`, to an array of `shape`.
 
@@ -119,7 +101,7 @@ def _from_values(what: str, tensor: TensorType, shape: tuple[int, ...], values: 
     """A flat list of Python values, each of the kind that the type wants, to an array; else `TensorError`."""
     count = prod(shape)
     if len(values) != count:
-        raise TensorError(f"{what} of shape {_list(shape)} has {_elements(count)}; data holds {len(values)}")
+        raise TensorError(f"{what} of shape {listed(shape)} has {in_elements(count)}; data holds {len(values)}")
     if tensor.dtype == "BYTES":
         array = np.empty(count, object)
         array[:] = [value.encode() for value in values]
@@ -129,7 +111,7 @@ def _from_values(what: str, tensor: TensorType, shape: tuple[int, ...], values: 
     except (struct.error, OverflowError):
         raise TensorError(_out_of_range(what, tensor.dtype, values)) from None
     except ValueError as error:  # dimensions beyond what numpy can address, around a zero
-        raise TensorError(f"{what} of shape {_list(shape)}: {error}") from None
+        raise TensorError(f"{what} of shape {listed(shape)}: {error}") from None
 
 
 @lru_cache(maxsize=256)
@@ -176,18 +158,18 @@ def from_binary(what: str, tensor: TensorType, shape: Sequence[int], data: Buffe
     if tensor.dtype == "BYTES":
         array = np.empty(count, object) if 4 * count <= len(data) else None
         if array is None:
-            raise TensorError(f"{what} of shape {_list(shape)} has {_elements(count)}; {len(data)} bytes came")
+            raise TensorError(f"{what} of shape {listed(shape)} has {in_elements(count)}; {len(data)} bytes came")
         array[:] = _split(what, count, memoryview(data))
         return array.reshape(tuple(shape))
     dtype = NUMPY[tensor.dtype]
     if count * dtype.itemsize != len(data):
         raise TensorError(
-            f"{what} of shape {_list(shape)} and {tensor.dtype} is {count * dtype.itemsize} bytes; {len(data)} came"
+            f"{what} of shape {listed(shape)} and {tensor.dtype} is {count * dtype.itemsize} bytes; {len(data)} came"
         )
     try:
         array = np.ndarray(tuple(shape), dtype, data)
     except ValueError as error:
-        raise TensorError(f"{what} of shape {_list(shape)}: {error}") from None
+        raise TensorError(f"{what} of shape {listed(shape)}: {error}") from None
     if tensor.dtype == "BOOL" and count and array.view("u1").max() > 1:
         raise TensorError(f"{what} is BOOL: each byte is 0 or 1")
     if not array.flags.aligned:
@@ -242,7 +224,7 @@ def _is_nested(data: bytes | msgspec.Raw) -> bool:
 
 def _flatten(what: str, tensor: TensorType, values: list[Any], shape: Sequence[int], at: str = "") -> list[Any]:
     if len(values) != shape[0]:
-        raise TensorError(f"{what} takes {tensor}; data{at} holds {_elements(len(values))}, by its shape {shape[0]}")
+        raise TensorError(f"{what} takes {tensor}; data{at} holds {in_elements(len(values))}, by its shape {shape[0]}")
     if len(shape) == 1:
         return values
     if len(values) == 1:
@@ -300,20 +282,5 @@ def _split(what: str, count: int, data: memoryview) -> list[bytes]:
             raise TensorError(f"{what}: element {index} of {count} runs past the end of the {end} bytes that came")
         elements.append(bytes(data[start:at]))
     if at != end:
-        raise TensorError(f"{what}: {end - at} bytes are left over after {_elements(count)}")
+        raise TensorError(f"{what}: {end - at} bytes are left over after {in_elements(count)}")
     return elements
-
-
-# --- words --------------------------------------------------------------------------------------------------------
-
-
-def _list(shape: Sequence[int]) -> str:
-    return f"[{', '.join(str(size) if size < 1 << 63 else 'a huge number' for size in shape)}]"
-
-
-def _dimensions(count: int) -> str:
-    return f"{count} dimension{'' if count == 1 else 's'}"
-
-
-def _elements(count: int) -> str:
-    return f"{count if count < 1 << 63 else 'a huge number of'} element{'' if count == 1 else 's'}"
