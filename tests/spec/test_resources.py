@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longspan.spec.resources import GIB, over_budget
+from longspan.spec.resources import GIB, Resources, over_budget
 from longspan.spec.units import Unit
 from longspan.wire.orders import Work
 
@@ -48,6 +48,11 @@ def test_memory_alone_can_be_too_much() -> None:
     assert refused is not None
     assert refused.problem == "replicas are granted 5GiB of 4GiB of memory"
     assert "a is granted" in refused.remedy
+
+
+def test_a_whole_number_of_cores_stays_one() -> None:
+    assert str(Resources.model_validate({"cpu": 2}).model_dump(mode="json")["cpu"]) == "2"
+    assert Resources.model_validate({"cpu": 0.5}).model_dump(mode="json")["cpu"] == 0.5
 
 
 def test_many_small_shares_that_make_up_the_machine_exactly_fit() -> None:

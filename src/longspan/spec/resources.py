@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from longspan.base.errors import Refused
 from longspan.spec.section import Section
@@ -20,12 +20,17 @@ _DUST = 1e-9
 """Sums of shares such as 0.1 are off by less than this."""
 
 
+def _as_written(number: float) -> Any:
+    """1.0 is written 1."""
+    return int(number) if number.is_integer() else number
+
+
 class Resources(Section):
     """What each replica of the unit is granted. The sum over all replicas has to fit the machine."""
 
     example: ClassVar[dict[str, Any]] = {"cpu": 1, "memory": "1GiB"}
 
-    cpu: Annotated[float, Field(ge=0.1, le=256)] | None = None
+    cpu: Annotated[float, Field(ge=0.1, le=256), PlainSerializer(_as_written)] | None = None
     """Cores. A model that does not say its `threads` runs on as many whole ones, however many replicas there are."""
     memory: Annotated[int, size("16MiB", "1TiB")] | None = None
     """What a replica may hold. One that comes to hold more is drained and replaced."""
