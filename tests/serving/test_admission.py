@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longspan.serving.admission import LAST_CALL, QUIET, SECOND, Budget, Door, full, late
+from longspan.serving.admission import LAST_CALL, LONGEST_PAUSE, QUIET, SECOND, Budget, Door, Edge, full, late
 
 
 def test_refusals_say_what_the_limit_was() -> None:
@@ -53,3 +54,27 @@ def test_who_had_connected_is_heard_once_more_after_the_socket_is_gone() -> None
     door.withdraw(QUIET)
     assert not door.quiet(QUIET + LAST_CALL - 1, busy=False, connections=1)
     assert door.quiet(QUIET + LAST_CALL, busy=False, connections=1)
+
+
+def test_a_way_is_open_until_as_many_calls_are_under_way_as_it_has_room_for() -> None:
+    edge = Edge("recognise", bound=2)
+    assert not edge.closed(0)
+    edge.in_flight = 2
+    assert edge.closed(0)
+    edge.in_flight = 1
+    assert not edge.closed(0)
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0, 0), (1, LONGEST_PAUSE), (3600, LONGEST_PAUSE)])
+def test_a_full_unit_is_left_alone_for_as_long_as_it_asks_and_no_longer_than_a_second(seconds: int, pause: int) -> None:
+    edge = Edge("recognise", bound=2)
+    edge.refused(1000, seconds)
+    assert edge.closed(1000 + pause - 1) == (pause > 0)
+    assert not edge.closed(1000 + pause)
+
+
+def test_an_answer_opens_the_way_at_once() -> None:
+    edge = Edge("recognise", bound=2)
+    edge.refused(0, 1)
+    edge.answered()
+    assert not edge.closed(1)
