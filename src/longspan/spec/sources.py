@@ -17,6 +17,9 @@ from longspan.spec.steps import Step
 from longspan.spec.words import did_you_mean, joined
 
 
+_OF_REQUEST = "If the request brings it, list it under inputs: of the service."
+
+
 class Source(NamedTuple):
     """Something that is given."""
 
@@ -59,7 +62,10 @@ class Givers:
         if self._inputs is None:
             return None
         given = {f"{other}.{output}" for other, outputs in self._outputs.items() for output in outputs or ()}
-        return f"names nothing that is given: {quoted(reference)}", did_you_mean(reference, given | set(self._inputs))
+        remedy = did_you_mean(reference, given | set(self._inputs))
+        if "." not in reference:
+            remedy = f"{remedy} {_OF_REQUEST}"
+        return f"names nothing that is given: {quoted(reference)}", remedy
 
     def bind(
         self, step: str, section: Step, takes: Mapping[str, TensorType], findings: list[Finding]
@@ -130,5 +136,5 @@ class Givers:
         elif later:
             remedy = f"{later[0]} gives it: put that step before {step}, or write from: {{{name}: {later[0]}.{name}}}."
         else:
-            remedy = f"{did_you_mean(name, there)} If the request brings it, list it under inputs: of the service."
+            remedy = f"{did_you_mean(name, there)} {_OF_REQUEST}"
         return Finding((*self._path, "steps", step), problem, remedy, of_key=True)

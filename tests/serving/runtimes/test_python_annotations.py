@@ -52,7 +52,8 @@ def test_annotations_say_what_a_step_takes_and_gives(source: str, signature: str
 
 
 @pytest.mark.parametrize(
-    "hint", ["bytes | None", "None | bytes", "Optional[bytes]", "Annotated[list[bytes], Shape('batch')] | None"]
+    "hint",
+    ["bytes | None", "Json | None", "None | bytes", "Optional[bytes]", "Annotated[list[bytes], Shape('batch')] | None"],
 )
 def test_an_input_that_may_be_none_is_optional(hint: str, module: Module) -> None:
     described = describe(f"{module(f'from typing import Optional{chr(10)}def f(x: {hint}, y: Json) -> str: ...')}:f")
