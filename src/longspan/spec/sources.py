@@ -16,7 +16,6 @@ from longspan.spec.shapes import REQUEST, Scope
 from longspan.spec.steps import Step
 from longspan.spec.words import did_you_mean, joined
 
-
 _OF_REQUEST = "If the request brings it, list it under inputs: of the service."
 
 
