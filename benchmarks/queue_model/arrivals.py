@@ -105,16 +105,6 @@ def poisson(rate: Rate, seconds: float, seed: int, most: float) -> list[float]:
     return found
 
 
-def even(rate: Rate, seconds: float) -> list[float]:
-    """Arrivals as regular as the rate allows, as a paced client sends them: one whenever another whole one is due."""
-    found: list[float] = []
-    at = 0.0
-    while at < seconds and len(found) < MOST_REQUESTS:
-        found.append(at)
-        at += 1 / max(rate(at), 1e-9)
-    return found
-
-
 def always(service_seconds: float) -> Service:
     """Each takes the same time."""
     return lambda chance: service_seconds
