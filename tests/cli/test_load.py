@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ from longspan.client.load import Latency, Mark, Ramp, Report, Steady
 from tests.client.answering import Answering, whole
 
 STATUS: dict[str, Any] = {
-    "system": "demo", "generation": 1, "control": {"pid": 1}, "gateway": {"pid": 1, "version": ""}, "units": [],
+    "system": "demo", "generation": 1, "control": {"pid": 1}, "gateway": {"pid": 1, "version": ""},
+    "units": [{  # a process that is no worker, though control may call one by its number
+        "name": "hello", "wanted": 1,
+        "replicas": [{"slot": 0, "pid": os.getpid(), "state": "ready", "generation": 1, "restarts": 0}],
+    }],
     "services": ["hello", "tensors", "busy"], "natural": {"hello": ["*/*"], "busy": ["image/*"]},
 }  # fmt: skip
 TENSORS = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}]}
@@ -38,7 +43,7 @@ def served(tmp_path: Path) -> Iterator[Answering]:
     gateway = Answering(
         {
             "POST /v1/services/hello": whole(b"hi"),
-            "POST /v1/services/busy": whole(b'{"error": "full"}', 503),
+            "POST /v1/services/busy": whole(b'{"error": "full\x1b[2J"}', 503),
             "GET /v2/models/tensors": whole(json.dumps(TENSORS).encode()),
             "POST /v2/models/tensors/infer": whole(b"{}"),
         }
@@ -77,10 +82,12 @@ def test_json_is_one_object_and_a_failure_is_told_with_its_first_examples(
     assert seen["latency_seconds"]["p95"] is None
     (failure,) = seen["failures"]
     assert (failure["reason"], failure["count"], len(failure["first"])) == ("status 503", 10, 3)
-    assert failure["first"][0]["body_start"] == '{"error": "full"}'
+    assert failure["first"][0]["body_start"] == '{"error": "full\x1b[2J"}'
     assert sum(window["due"] for window in seen["timeline"]) == 10
     assert run(["load", "busy", "--rate", "40/s", "--for", "100ms", "--data", "pictures/a.png"]) == 1
-    assert "4 x status 503\n    at" in capfd.readouterr().out
+    shown = capfd.readouterr().out
+    assert "4 x status 503\n    at" in shown
+    assert "\x1b" not in shown
 
 
 def test_without_files_it_sends_what_up_shows(served: Answering) -> None:

@@ -61,7 +61,7 @@ def lines(told: Told) -> Iterator[str | Text]:
     yield from (f"{mark.at_seconds:7.2f} s  {mark.text}" for mark in report.marks)
     yield (
         f"{report.due:,} requests due in {report.seconds:.1f} s: {report.ok:,} ok, {report.failed:,} failed, "
-        f"{report.not_sent:,} not sent; {report.connections:,} connections"
+        f"{report.not_sent:,} not sent; {report.connections:,} connection{'s' * (report.connections != 1)}"
     )
     yield from _honest(report)
     if report.latency.count:
@@ -74,7 +74,9 @@ def lines(told: Told) -> Iterator[str | Text]:
         yield ""
         yield Text(f"{reason.count:,} x {reason.text}", style="red")
         for one in reason.first:
-            said = f": {one.body_start.strip()}" if one.body_start.strip() else ""
+            # It came from outside: nothing of it may steer a terminal.
+            body = "".join(letter if letter.isprintable() else " " for letter in one.body_start).strip()
+            said = f": {body}" if body else ""
             yield f"    at {one.at_seconds:.2f} s, request {one.number} ({one.key}){said}"
     windows = _windows(report)
     if len(windows) > 1:
