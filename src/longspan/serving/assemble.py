@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from longspan.base.errors import LongspanError
 from longspan.base.signatures import Signature, TensorType
-from longspan.serving import order, promises, warmup
+from longspan.serving import composed, order, promises, warmup
 from longspan.serving.admission import Edge
 from longspan.serving.batching import rows_limit
 from longspan.serving.company import OBJECTIVE, limits
@@ -91,7 +91,7 @@ class _Service:
                 first=place == 0,
                 final=final and place == len(service.steps) - 1,
                 own=bool(step.run) and not step.unit,
-                repeatable=step.repeatable,
+                repeatable=step.repeatable and self._row_by_row(step),
                 when=step.when,
                 facts=facts,
                 pad=pad_of(service, place),
@@ -112,6 +112,10 @@ class _Service:
         if step.run:
             return self._loaded.steps[self._service.name, step.name]
         return self._loaded.models[step.model]
+
+    def _row_by_row(self, step: StepWork) -> bool:
+        both = step.model and step.run and not step.unit
+        return not both or composed.row_by_row(step, self._loaded.models[step.model])
 
     def _most_cells(self, step: StepWork) -> int:
         """Elements of one run: as many as a run has of the size that was measured, so that wider rows go by fewer."""

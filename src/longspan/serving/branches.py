@@ -26,7 +26,7 @@ class Stretch:
     __slots__ = ("_alone", "company", "steps", "track")
 
     def __init__(self, steps: Sequence[Step], alone: int, track: Track | None) -> None:
-        """`alone`: rows of requests that its steps gain by (`company.group`). `track`: None for an asynchronous step."""
+        """`alone`: rows of requests that its steps gain by (`company.group`). No `track`: an asynchronous step."""
         self.steps, self.track, self._alone = steps, track, alone
         self.company = Company(steps)
 

@@ -22,6 +22,12 @@ def after(step: StepWork) -> StepWork:
     return msgspec.structs.replace(step, signature=step.after, inputs=inputs)
 
 
+def row_by_row(step: StepWork, model: Runnable) -> bool:
+    """Does each row go through both by itself? Only then may those of several requests share a run."""
+    between = [tensor for name, tensor in model.signature.outputs.items() if step.after and name in step.after.inputs]
+    return all(tensor.batched for tensor in between)
+
+
 def compose(step: StepWork, model: Runnable, callee: Runnable) -> Runnable:
     """The model, and then the callable: one function of all that the step takes.
 
