@@ -66,9 +66,9 @@ _LEAST_REQUEST = _policy(
     },
 )
 
-CALL_BUFFER_BYTES = 1 << 20
-"""Kept of a connection between steps before its other side is held back: with the 32 KiB of callers' connections, a
-tensor of a megabyte takes many more turns of the event loops on its way."""
+CALL_BUFFER_BYTES = 4 << 20
+"""Kept of a connection to a step apart before the caller is held back: with the 32 KiB of other clusters, a tensor of
+a megabyte takes many more turns of the event loops on its way."""
 
 _MANY = 100_000
 _LIMITS = {
