@@ -100,7 +100,7 @@ def test_each_step_has_a_line_wherever_it_runs_and_no_column_is_empty() -> None:
     ]
     assert text_of(steps_table(replace(STATUS, steps=(cut, letters)))) == [
         "service   step      unit           runs   mean      waiting   padding   skipped",
-        "read      cut       read           20     5.00 ms   2         0%        0",
+        "read      cut       read           20     5.00 ms   2         -         0",
         "read      letters   read.letters   0      -         2         25%       3",
     ]
 

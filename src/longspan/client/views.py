@@ -71,7 +71,8 @@ def steps_table(status: Status) -> Table:
     made = table("service", "step", "unit", "runs", "mean", "waiting", *more)
     for step in status.steps:
         mean = f"{step.seconds / step.count * 1e3:.2f} ms" if step.count else "-"
-        extra = {"padding": f"{step.padding:.0%}", "skipped": str(step.skipped), "errors": str(step.errors)}
+        padding = f"{step.padding:.0%}" if step.padding else "-"
+        extra = {"padding": padding, "skipped": str(step.skipped), "errors": str(step.errors)}
         cells = (step.service, step.name, step.unit, str(step.count), mean, str(step.waiting))
         made.add_row(*cells, *(extra[name] for name in more))
     return made

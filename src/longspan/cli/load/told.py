@@ -16,7 +16,7 @@ from longspan.client.plot import STYLES, bars, drawn
 
 _POINTS = 60
 """Most points of a plot over time."""
-_LEAST_REQUESTS = 5
+_LEAST_REQUESTS = 3
 """In a point of it, on the mean: fewer make a rate that jumps."""
 _SLOW_SECONDS = 5.0
 """A latency that is told in seconds rather than milliseconds."""
