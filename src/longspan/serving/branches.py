@@ -106,10 +106,13 @@ class Track:
         self._offered = False
         if not self._waiting:
             return None
-        group, self._waiting = cut(self._waiting, self._waiting[0].stretch.together)
+        if len(self._waiting) == 1:
+            group, self._waiting = self._waiting, []
+        else:
+            group, self._waiting = cut(self._waiting, self._waiting[0].stretch.together)
+            if self._waiting:
+                self._ask()
         group[0].stretch.steps[0].waiting -= len(group)
-        if self._waiting:
-            self._ask()
         for call in group:
             self._begin(call.exchange)
         return _Group(group)

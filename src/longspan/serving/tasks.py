@@ -178,8 +178,9 @@ class Tasks:
             stretch.track.offer(call)
             try:
                 await call.returned
-            finally:
+            except asyncio.CancelledError:
                 stretch.track.withdraw(call)
+                raise
             return
         step = stretch.steps[0]
         self._begin(exchange)
