@@ -86,24 +86,24 @@ def drawn() -> Iterator[Picture]:
             yield draw(f"{font} {size} px", number, font=font, size=size)
     for angle in (1.5, -3, 6, -10, 15, 90, -90):
         number += 1
-        yield draw(f"turned by {angle} degrees", number, angle=angle)
+        yield draw(f"turned by {angle} degrees", number, font="lato", angle=angle)
     for noise in (8, 20, 40):
         for font in ("lato", "serif"):
             number += 1
             yield draw(f"{font}, noise {noise}", number, font=font, noise=noise)
     for contrast in (0.5, 0.25, 0.12):
         number += 1
-        yield draw(f"contrast {contrast}", number, contrast=contrast)
-    yield draw("light on dark", number + 1, inverted=True)
-    yield draw("one line of 72 px", number + 2, size=72, lines=1)
-    yield draw("twenty lines", number + 3, size=18, lines=20)
+        yield draw(f"contrast {contrast}", number, font="lato", contrast=contrast)
+    yield draw("light on dark", number + 1, font="lato", inverted=True)
+    yield draw("one line of 72 px", number + 2, font="lato", size=72, lines=1)
+    yield draw("twenty lines", number + 3, font="lato", size=18, lines=20)
 
 
 def draw(
     name: str,
     seed: int,
     *,
-    font: str = "lato",
+    font: str = "aileron",
     size: int = 24,
     angle: float = 0,
     noise: float = 0,
@@ -112,7 +112,8 @@ def draw(
     lines: int = 5,
 ) -> Picture:
     """Dark text on light ground, as a PNG. `size` in pixels, `angle` in degrees counter-clockwise, `noise` the
-    standard deviation of each pixel of 0 to 255, `contrast` the share of that range between text and ground.
+    standard deviation of each pixel of 0 to 255, `contrast` the share of that range between text and ground. The
+    default font needs no package but Pillow.
     """
     chance = random.Random(seed)
     text = tuple(_line(chance) for _ in range(lines))
@@ -134,7 +135,7 @@ def draw(
 
 def regions(count: int) -> Picture:
     """So many numbers of two digits on a sheet, each far enough from the next to be a region of its own."""
-    face, across, down, columns = _font("lato", 16), 64, 28, 30
+    face, across, down, columns = _font("aileron", 16), 64, 28, 30
     words = [str(number % 90 + 10) for number in range(count)]
     image = Image.new("L", (columns * across, -(-count // columns) * down), 255)
     pen = ImageDraw.Draw(image)
