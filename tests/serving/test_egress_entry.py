@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from longspan.wire import load
 from longspan.wire.orders import Limits, ServiceWork, Work
-from tests.serving.calling import apart, unit
+from tests.serving.calling import VERSION, apart, unit
 from tests.serving.running import WITHIN, Running, service, step, until
 
 FIRST = step("first", "same")
@@ -158,3 +159,26 @@ def test_an_entry_that_leaves_waits_for_its_calls(tmp_path: Path) -> None:
         pair.entry.process.terminate()
         assert call.result().status == 200
         assert pair.entry.process.wait(WITHIN) == 0
+
+
+def test_a_call_goes_under_the_ids_of_its_request_and_says_how_much_time_is_left(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, graph("wait", "wait", entry=Limits(time_seconds=9.0)))
+    pair.callee.socket.parent.mkdir(parents=True)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with socket.create_server(str(pair.callee.socket), family=socket.AF_UNIX) as unit, ThreadPoolExecutor(1) as callers:
+        unit.settimeout(WITHIN)
+        try:
+            pair.entry.start()
+            call = callers.submit(pair.entry.content, "to-wait", b"0", x_request_id="r-1", traceparent=trace)
+            connection, _ = unit.accept()
+            with connection:
+                connection.settimeout(WITHIN)
+                head, _, _ = connection.recv(1 << 16).partition(b"\r\n\r\n")
+            assert call.result().status == 503
+        finally:
+            pair.entry.stop()
+    first, *lines = head.decode().split("\r\n")
+    fields = dict(line.split(": ") for line in lines)
+    assert first == f"POST /v2/models/graph.wait/versions/{VERSION}/infer HTTP/1.1"
+    assert (fields["x-request-id"], fields["traceparent"]) == ("r-1", trace)
+    assert 0 < int(fields["longspan-timeout-ms"]) <= 9000
