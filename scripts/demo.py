@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rich.markup import escape
 
 from benchmarks.system import System, copy_example
-from scripts.demonstration import file_type
+from scripts.demonstration import file_type, read_text
 from scripts.demonstration.acts import say
 
-PARTS: tuple[ModuleType, ...] = (file_type,)
+PARTS: tuple[ModuleType, ...] = (file_type, read_text)
 
 
 def main() -> int:
