@@ -174,7 +174,10 @@ def test_two_inputs_are_padded_alike_and_must_be_of_a_size() -> None:
     bad.values["cut.mask"] = Rows([np.ones(2, FP32)], FP32)
     run([masked], good)
     assert good.values["masked.y"].tolist() == [3, 9]
-    run([masked], bad)
+    other = case(2, [5])
+    other.values["cut.mask"] = Rows([np.ones(5, FP32)], FP32)
+    run([masked], bad, other)
+    assert other.values["masked.y"].tolist() == [5], "it is answered all the same"
     assert isinstance(bad.error, RequestError)
     assert bad.error.status == 500
     assert "masked" in bad.error.problem

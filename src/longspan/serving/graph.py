@@ -47,10 +47,8 @@ def run(steps: Sequence[Step], cases: Sequence[Case], clock: Clock) -> int:
             parts = [shared.Part(case, given) for case, given in _ready(step, cases)]
             shared.together(step, parts, clock, again, enter)
         elif step.padding is not None:
-            ready = _ready(step, cases)
-            if ready:
-                enter(step, ready[0][0])
-                fan.together(step, [case for case, _ in ready], [given for _, given in ready], clock, fail)
+            if ready := _ready(step, cases):
+                fan.together(step, ready, clock, enter, fail)
         else:
             for case in cases:
                 alone((step,), case, clock)

@@ -13,6 +13,7 @@ from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
 from longspan.serving import fan
 from longspan.serving.order import PLAIN, Facts, condition
+from longspan.serving.padding import Padding, Run
 from longspan.serving.rows import Rows
 from longspan.serving.runtimes import Runnable
 from longspan.wire.tensors import Tensor, TensorError, bind
@@ -87,7 +88,7 @@ class Step:
         self.inputs = tuple(inputs.items())
         self.outputs = tuple((output, f"{name}.{output}") for output in outputs)
         self.types = signature.outputs
-        self.padding = fan.Padding(name, signature, pad, outputs, shares=repeatable) if pad else None
+        self.padding = Padding(name, signature, pad, outputs, shares=repeatable) if pad else None
         self.function = partial(fan.alone, self) if self.padding and self.call == "sync" else self.whole
         """What takes a request's inputs; `whole` is what a padded step calls for each of its runs."""
         self.batched = repeatable and self.call == "sync" and signature.batched and not pad
@@ -148,10 +149,13 @@ class Step:
         del times[:count]
         return count, nanoseconds
 
-    def padded(self, runs: Sequence[fan.Run]) -> None:
+    def padded(self, runs: Sequence[Run]) -> None:
         """Count what these took."""
-        self.cells += sum([run.cells for run in runs])
-        self.waste += sum([run.padding for run in runs])
+        assert self.padding is not None, "only a padded step has such runs"
+        for run in runs:
+            cells, waste = run.cells(self.padding.padded)
+            self.cells += cells
+            self.waste += waste
 
     def given(self, values: dict[str, Tensor]) -> dict[str, Any]:
         """The step's inputs; None for an optional one that is not there.

@@ -20,7 +20,7 @@ from longspan.serving.admission import full
 from longspan.serving.branches import Call, Stretch, Track
 from longspan.serving.company import Limits, group
 from longspan.serving.exchange import Exchange, current
-from longspan.serving.fan import Gathered
+from longspan.serving.padding import Gathered
 from longspan.serving.runner import Waits, Workshop
 from longspan.serving.step import Step
 
@@ -135,7 +135,7 @@ class Tasks:
             else:
                 await self._walk(exchange)
         except BaseException as error:  # even SystemExit of a step fails this request alone
-            if exchange.done:  # it was us who cancelled it
+            if exchange.done and isinstance(error, asyncio.CancelledError):  # it was us who cancelled it
                 raise
             if exchange.error is None:
                 exchange.error = error
@@ -196,7 +196,8 @@ class Tasks:
             else:
                 step.put(exchange, await (step.whole(given) if step.padding is None else _spread(step, given)))
         except BaseException as error:  # even SystemExit fails this request alone
-            if exchange.done or exchange.error is not None:  # it was us who cancelled it
+            given_up = exchange.done or exchange.error is not None
+            if given_up and isinstance(error, asyncio.CancelledError):  # it was us who cancelled it
                 raise
             graph.fail(step, exchange, error)
         finally:
@@ -232,7 +233,7 @@ async def _spread(step: Step, given: dict[str, Any]) -> dict[str, Any]:
 
     async def some() -> None:
         for run in left:
-            back.put(run, await step.whole(run.inputs))
+            back.put(run, await step.whole(run.inputs()))
 
     await _together([some() for _ in runs[:AT_ONCE]])
     step.padded(runs)
