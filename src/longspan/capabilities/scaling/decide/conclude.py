@@ -119,7 +119,7 @@ def _grow(case: Case, bounds: Limits, need: Need, during: str, seen: Seen) -> De
         told(one, policy, during) for one in needs(seen, policy) if one.signal != need.signal and one.replicas > current
     ]
     why = "; ".join([told(need, policy, during), *others])
-    replicas = min(need.replicas, most_now, bounds.most)
+    replicas = max(current, min(need.replicas, most_now, bounds.most))
     if replicas < need.replicas:
         if replicas == bounds.most:
             why += f"; max is {bounds.most}"

@@ -35,7 +35,7 @@ def needs(seen: Seen, policy: Policy, *, over: float = 1.0, backlog: bool = True
 
     `over`: so many times the set point is still borne. `backlog`: what waits counts as well; without it only what
     comes does, for while replicas start that were asked for because of what waits. `fewer`: without it, a wait within
-    its set point asks for as many as there are; whether fewer would do takes longest to work out.
+    its set point asks for 1; how many fewer would do takes longest to work out.
     """
     if seen.idle or seen.ready < 1:
         # A processor that is busy without requests is no work that replicas could share.
@@ -49,7 +49,7 @@ def needs(seen: Seen, policy: Policy, *, over: float = 1.0, backlog: bool = True
     if policy.queue_wait_seconds is not None and seen.queue_wait is not None:
         most_wait = policy.queue_wait_seconds * over
         enough = not fewer and seen.queue_wait <= most_wait
-        replicas = seen.ready if enough else _for_the_queue(seen, most_wait, backlog)
+        replicas = 1 if enough else _for_the_queue(seen, most_wait, backlog)
         found.append(Need("queue_wait", seen.queue_wait, replicas))
     return found
 
