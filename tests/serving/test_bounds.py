@@ -99,6 +99,20 @@ def test_a_client_that_is_gone_is_not_worked_for(start: Start) -> None:
     until(lambda: running.load("slow").requests == {200: 2, 499: 1}, "the counts")
 
 
+@pytest.mark.parametrize("branches", [False, True])
+def test_a_client_that_leaves_ends_what_has_not_begun(start: Start, branches: bool) -> None:
+    steps = [step("one", "wait"), step("two", "wait", sources={"content": "one.result"})]
+    if branches:  # a graph, so that it is walked by a task
+        steps.insert(1, step("aside", "same"))
+    running = start(service("chain", *steps))
+    with running.connect() as client:
+        client.sendall(b"POST /v1/services/chain HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n0.33")
+        until(lambda: runs(running), "the first step")
+    until(lambda: running.load("chain").cancelled == 1, "the client to be missed")
+    assert running.content("chain", b"0.0").status == 200
+    assert runs(running) == ["0.33", "0.0", "0.0"]
+
+
 @pytest.mark.parametrize("framing", ["content-length: 2000000", "transfer-encoding: chunked"])
 def test_a_body_over_the_limit_is_refused_before_it_has_come(start: Start, framing: str) -> None:
     running = start(service("same", step("same", "same"), limits=Limits(body_bytes=1_000_000)))

@@ -167,6 +167,16 @@ def test_what_was_proved_or_looked_at_already_is_not_looked_at_again() -> None:
     assert promises.fits(work("first", ONE), []) == []
 
 
+def test_a_model_that_gives_another_number_of_rows_than_it_got_is_named() -> None:
+    signature = Signature({"x": ROWS}, {"y": ROWS})
+    kept = promises.row_for_row(Runnable("net", "sync", signature, lambda inputs: {"y": inputs["x"]}))
+    assert kept.function({"x": np.zeros((3, 2))})["y"].shape == (3, 2)
+    short = promises.row_for_row(Runnable("net", "sync", signature, lambda inputs: {"y": inputs["x"][1:]}))
+    with pytest.raises(RequestError, match=r"step 'net' gave y of shape \[2, 2\] for 3 rows") as found:
+        short.function({"x": np.zeros((3, 2))})
+    assert found.value.status == 500
+
+
 def test_more_rows_than_a_request_may_become_are_refused_by_name_number_and_limit() -> None:
     def cut(inputs: dict[str, Any]) -> dict[str, Any]:
         return {"y": Rows([np.zeros(2)] * int(inputs["x"][0]), np.dtype(np.float64)), "other": np.zeros(1)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from longspan.base.errors import LongspanError
 from longspan.base.signatures import Signature, TensorType
@@ -83,6 +84,8 @@ class _Service:
             runnable = self._runnable(step, used)
             if order.makes(step) and runnable.call != "stream":
                 runnable = promises.bounded(runnable, service.limits.fan_out)
+            elif step.model and step.signature.batched and len(service.steps) > 1:
+                runnable = promises.row_for_row(runnable)
             made = Step(
                 step.name,
                 runnable,
@@ -111,7 +114,7 @@ class _Service:
             return there.runnable
         if step.run:
             return self._loaded.steps[self._service.name, step.name]
-        return self._loaded.models[step.model]
+        return replace(self._loaded.models[step.model], name=step.name)
 
     def _row_by_row(self, step: StepWork) -> bool:
         both = step.model and step.run and not step.unit

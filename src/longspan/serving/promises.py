@@ -83,3 +83,24 @@ def bounded(runnable: Runnable, limit: int) -> Runnable:
         return look(await runnable.function(inputs))
 
     return replace(runnable, function=awaited if runnable.call == "async" else function)
+
+
+def row_for_row(runnable: Runnable) -> Runnable:
+    """A model that says `batch` of all it takes and gives, refusing to have given another number of rows than it got.
+
+    It then raises `RequestError` 500. Otherwise the rows would be held against those of other steps, and it would be a
+    later one that is named.
+    """
+    outputs = tuple(runnable.signature.outputs)
+
+    def function(inputs: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = runnable.function(inputs)
+        rows = next((value.shape[0] for value in inputs.values() if value is not None), 0)
+        for name in outputs:
+            shape = result[name].shape
+            if not shape or shape[0] != rows:
+                came = f"gave {name} of shape {list(shape)} for {rows} row{'' if rows == 1 else 's'}"
+                raise RequestError(500, f"step {runnable.name!r} {came}")
+        return result
+
+    return replace(runnable, function=function)
