@@ -37,13 +37,12 @@ BEYOND = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A ramp, and who has to keep up with it. `promised`: do we say that the lead is never shorter than the start?"""
+    """A ramp, and who has to keep up with it."""
 
     seconds_per_replica: float
     """In so many seconds the load grows by what one replica can do."""
     start_seconds: float
     """Of a replica."""
-    promised: bool = True
 
     @property
     def seconds(self) -> float:
@@ -54,7 +53,7 @@ class Slope:
         return f"load of a replica more in {self.seconds_per_replica:g} s, start {self.start_seconds:g} s"
 
 
-SLOPES = (Slope(15, 1, promised=False), Slope(40, 2), Slope(90, 10))
+SLOPES = (Slope(15, 1), Slope(40, 2), Slope(90, 10))
 
 
 def rising(slope: Slope, seed: int) -> Arrivals:
@@ -98,14 +97,13 @@ def default() -> Policy:
 
 
 def figures(seeds: int = PAIRS) -> Iterator[Figure]:
-    """For each ramp the shortest leads and, where it is promised, what a start takes longer than these: nothing."""
+    """For each ramp the shortest leads, and what a start takes longer than the shortest of them: less than nothing."""
     for slope in SLOPES:
         found = leads(slope, default(), range(seeds))
         shortest = [min(each) for each in found.values()]
         yield Figure(f"modelled: {slope}: shortest lead, from 1, 2, ... replicas", "s", Spread.of(shortest))
-        if slope.promised:
-            over = max(slope.start_seconds - lead for lead in shortest)
-            yield Figure(f"modelled: {slope}: start over the shortest lead", "s", Spread.of([over]), 0.0)
+        over = max(slope.start_seconds - lead for lead in shortest)
+        yield Figure(f"modelled: {slope}: start over the shortest lead", "s", Spread.of([over]), 0.0)
 
 
 if __name__ == "__main__":

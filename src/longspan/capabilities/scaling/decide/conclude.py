@@ -1,8 +1,8 @@
 """How many replicas from now on, and why?
 
-Growing is quick and asks for little: a panic window that is clearly over a set point, or a stable window that is a
-little over. Taking away is slow and asks for much: a whole calm time without a gap, and no moment of it that more
-replicas were needed for. What cannot be seen counts as neither.
+Growing is quick and asks for little: a panic window that is clearly over a set point, a stable window that is a
+little over, or a rise that will lead there before a replica could help. Taking away is slow and asks for much: a whole
+calm time without a gap, and no moment of it that more replicas were needed for. What cannot be seen counts as neither.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from longspan.capabilities.scaling.decide import lessons as learnt
+from longspan.capabilities.scaling.decide import trend
 from longspan.capabilities.scaling.decide import window as windows
 from longspan.capabilities.scaling.decide.limits import Limits, Room, limits, no_room
 from longspan.capabilities.scaling.decide.needs import Need, most, needs, over_one, seconds, told
@@ -27,6 +28,16 @@ _NEWEST = 2
 """Entries of the panic window that are the last moments."""
 WORKED_OFF = 0.9
 """After new replicas came, a number in flight that falls below this share is a backlog being worked off."""
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What asks for more, over which time, and what was seen then."""
+
+    need: Need
+    during: str
+    seen: Seen
+    foreseen: bool = False
+    """It has not come to that yet: nothing is proved of the count that there is."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +72,7 @@ def decide(case: Case) -> Decision:
         return _stays(case, "no replica is ready")
     moment = _moment(window, case.policy)
     if (asked := _to_grow(case, moment)) is not None:
-        need, during, seen = asked
-        return _grow(case, bounds, need, during, seen)
+        return _grow(case, bounds, asked)
     return _shrink(case, bounds, moment)
 
 
@@ -74,8 +84,8 @@ def _moment(window: Window, policy: Policy) -> Seen | None:
 # ------------------------------------------------------------------------------------------- growing
 
 
-def _to_grow(case: Case, moment: Seen | None) -> tuple[Need, str, Seen] | None:
-    """What asks for more, over which time, and what was seen then."""
+def _to_grow(case: Case, moment: Seen | None) -> _Asked | None:
+    """What asks for more, if anything does."""
     policy, current = case.policy, case.current
     if moment is None:
         return None
@@ -84,23 +94,37 @@ def _to_grow(case: Case, moment: Seen | None) -> tuple[Need, str, Seen] | None:
     clearly = most(needs(moment, policy, over=CLEARLY_OVER, backlog=backlog, fewer=False))
     if clearly is not None and clearly.replicas > current and not _worked_off(case):
         return _amount(case, moment, backlog)
+    if (soon := _soon(case, moment, backlog)) is not None:
+        return soon
     entries = windows.last(case.window.strength(), policy.stable_seconds) if backlog else None
     if entries is not None and over_one(entries, policy):
         lasting = windows.merged(entries)
         need = most(needs(lasting, policy, fewer=False))
         if need is not None and need.replicas > current:
-            return need, f"over the last {seconds(lasting.span)}", lasting
+            return _Asked(need, f"over the last {seconds(lasting.span)}", lasting)
     return None
 
 
-def _amount(case: Case, moment: Seen, backlog: bool) -> tuple[Need, str, Seen]:
+def _soon(case: Case, moment: Seen, backlog: bool) -> _Asked | None:
+    """What a load that rises will ask for before a replica could help. Not its wait: that follows no straight line."""
+    found = trend.rise((*case.window.blocks, *case.window.fresh), case.policy.panic_seconds)
+    if found is None or _worked_off(case):
+        return None
+    then = trend.foreseen(moment, found)
+    need = most([one for one in needs(then, case.policy, backlog=backlog, fewer=False) if one.signal != "queue_wait"])
+    if need is None or need.replicas <= case.current:
+        return None
+    return _Asked(need, f"in {seconds(trend.AHEAD_SECONDS)}, as {trend.told(found)},", then, foreseen=True)
+
+
+def _amount(case: Case, moment: Seen, backlog: bool) -> _Asked:
     """How many, once there is no doubt that there are too few. Where load rises, its mean lags behind it, so the last
     moments alone are asked as well, and the more demanding answer counts."""
     newest = windows.merged(case.window.recent()[-_NEWEST:])
     found = [(most(needs(seen, case.policy, backlog=backlog)), seen) for seen in (moment, newest)]
     asked = [(need, seen) for need, seen in found if need is not None]
     need, seen = max(asked, key=lambda pair: pair[0].replicas)
-    return need, f"over the last {seconds(seen.span)}", seen
+    return _Asked(need, f"over the last {seconds(seen.span)}", seen)
 
 
 def _worked_off(case: Case) -> bool:
@@ -111,8 +135,9 @@ def _worked_off(case: Case) -> bool:
     return came and before is not None and now is not None and now < WORKED_OFF * before
 
 
-def _grow(case: Case, bounds: Limits, need: Need, during: str, seen: Seen) -> Decision:
+def _grow(case: Case, bounds: Limits, asked: _Asked) -> Decision:
     current, policy = case.current, case.policy
+    need, during, seen = asked.need, asked.during, asked.seen
     lowest = min([one.wanted for one in case.window.fresh] + [current])
     most_now = max(current, lowest + policy.grow)
     others = [
@@ -131,7 +156,8 @@ def _grow(case: Case, bounds: Limits, need: Need, during: str, seen: Seen) -> De
     if replicas == current:
         return _stays(case, why)
     rate = seen.arrivals or 0.0
-    lesson = Lesson(current, rate, seen.at) if seen.ready >= current and rate > 0 else None
+    proved = seen.ready >= current and rate > 0 and not asked.foreseen
+    lesson = Lesson(current, rate, seen.at) if proved else None
     return Decision(replicas=replicas, reason=f"{current} -> {replicas}: {why}", signal=need.signal, lesson=lesson)
 
 
