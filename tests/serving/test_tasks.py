@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable
 from typing import Any
 
@@ -112,13 +114,14 @@ def test_those_that_take_too_long_are_named_and_dropped() -> None:
 
         graph = Graph(make("left", forever), make("right", same), make("last", add, "left.y right.y"))
         exchange = graph.put()
+        task = exchange.task
         assert graph.lane.late(exchange.started) == []
         assert graph.lane.late(exchange.started + 1) == [exchange]
         exchange.done = True
         assert graph.lane.load() == (0, 0)
-        assert exchange.task is not None
+        assert task is not None
         with pytest.raises(asyncio.CancelledError):
-            await exchange.task
+            await task
         await until(lambda: graph.steps[0].waiting == 0)
         assert graph.thread.close(WITHIN)
 
@@ -156,6 +159,27 @@ def test_waiting_is_counted_until_the_first_step_begins() -> None:
         after = graph.lane.waits(0)
         assert (after.begun, after.oldest) == (2, 0)
         assert after.waited > waits.waited >= 0
+        assert graph.thread.close(WITHIN)
+
+    on_loop(run)
+
+
+def test_what_a_request_held_is_free_as_soon_as_it_is_answered() -> None:
+    async def run() -> None:
+        graph = Graph(make("left", later), make("right", same), make("last", add, "left.y right.y"))
+        graph.put()
+        await graph.get()  # the thread holds on to its last job until the next
+        gc.disable()
+        try:
+            graph.put()
+            exchange = await graph.get()
+            held = weakref.ref(exchange.values["left.y"])
+            graph.put()
+            await graph.get()
+            del exchange
+            await until(lambda: held() is None)
+        finally:
+            gc.enable()
         assert graph.thread.close(WITHIN)
 
     on_loop(run)

@@ -139,6 +139,9 @@ class Tasks:
                 raise
             if exchange.error is None:
                 exchange.error = error
+        finally:
+            # The task's context knows the request: a ring that would keep its arrays until the collector comes.
+            exchange.task = None
         self._leave(exchange)
         if not exchange.done:
             self._finish(exchange)
