@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,14 +49,15 @@ gateway: {port: 0}
 STEPS = """\
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, TypedDict
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from longspan import Shape
 
+SLOW = 99
 Rows = Annotated[NDArray[np.float32], Shape("batch", 16)]
 
 
@@ -68,13 +70,17 @@ class Named(TypedDict):
     score: Annotated[NDArray[np.float32], Shape("batch")]
 
 
-def shift(row: Rows) -> Shifted:
+async def shift(row: Rows) -> Shifted:
+    if row[0, 0] == SLOW:
+        await asyncio.sleep(4)
     return {"input": row + np.float32(0.5)}
 
 
 def name(scores: Annotated[NDArray[np.float32], Shape("batch", 3)]) -> Named:
     return {"best": scores.argmax(axis=1).astype(np.int64), "score": scores.max(axis=1)}
 """
+SLOW = 99.0
+"""A row that begins so takes four seconds in its first step."""
 ENTRY, APART = "best", "best.classify"
 ALONE, FUSED = "{model: tiny, apart: true}", "{model: tiny}"
 PATH = "/v2/models/best/infer"
@@ -138,11 +144,11 @@ class Apart:
     def until_count(self, count: int) -> None:
         self.system.until(f"{count} replicas", lambda _: len(self.pids(APART)) == count)
 
-    def asked(self, *, deadline_milliseconds: int) -> Told:
+    def asked(self, *, deadline_milliseconds: int, row: tuple[float, ...] = tiny.ROW) -> Told:
         """The answer to one request that must be answered by then; none may come much later."""
         connection = http.client.HTTPConnection(self.system.address, timeout=deadline_milliseconds / 1e3 + 5)
         with contextlib.closing(connection):
-            connection.request("POST", PATH, _bodies()[0], {"longspan-timeout-ms": str(deadline_milliseconds)})
+            connection.request("POST", PATH, _body(row), {"longspan-timeout-ms": str(deadline_milliseconds)})
             response = connection.getresponse()
             return Told(response.status, response.read().decode())
 
@@ -151,7 +157,7 @@ class Apart:
         """Load while the block does its worst; then no request may have failed."""
         plan = Plan(
             address=self.system.address,
-            requests=tuple(Request(path=PATH, body=body, key=str(number)) for number, body in enumerate(_bodies())),
+            requests=tuple(Request(path=PATH, body=_body(row), key=str(number)) for number, row in enumerate(ROWS)),
             rate_per_second=100.0,
             seconds=300.0,
             check=self.judge,
@@ -163,8 +169,8 @@ class Apart:
         assert load.report.clean, f"{load.report}\n{self.system.tails()}"
 
 
-def _bodies() -> list[bytes]:
-    return [tiny.infer_body(row).replace(b'"input"', b'"row"') for row in ROWS]
+def _body(row: tuple[float, ...]) -> bytes:
+    return tiny.infer_body(row).replace(b'"input"', b'"row"')
 
 
 def calm(load: Background) -> None:
@@ -225,13 +231,17 @@ def test_another_model_replaces_the_replicas_of_its_step_and_of_no_other(whole: 
 
 
 def test_a_step_goes_into_its_service_and_out_again_under_load(whole: Apart) -> None:
-    with whole.under_load() as load:
+    with whole.under_load() as load, ThreadPoolExecutor() as pool:
+        # It will call the step when its own replica is already on its way out.
+        slow = pool.submit(whole.asked, deadline_milliseconds=20_000, row=(SLOW, *tiny.ROW[1:]))
         for old, new, units in ((ALONE, FUSED, {ENTRY}), (FUSED, ALONE, {ENTRY, APART})):
             whole.system.change("longspan.yaml", old, new)
             whole.system.run("apply")
             load.mark(f"applied: {new}")
             whole.until_units(units)
             whole.system.until_ready()
+    told = slow.result()
+    assert told.status == 200, told.text
 
 
 def test_a_step_alone_grows_and_shrinks_and_nobody_else_is_touched(whole: Apart) -> None:
