@@ -5,11 +5,12 @@ People speak in the time of their machine; control speaks in UTC. Whatever is pr
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from longspan.base.errors import LongspanError
 
-_MINUTE = timedelta(minutes=1, microseconds=-1)
+_CLOCK = re.compile(r"[0-9]:[0-9]{2}(:[0-9]{2}(?:[.,]([0-9]+))?)?")
 
 
 class NoMoment(LongspanError):
@@ -21,8 +22,9 @@ class NoMoment(LongspanError):
 def moment(text: str, now: datetime | None = None) -> datetime:
     """``10:03``, ``10:03:20``, ``2026-11-24 10:03`` or RFC 3339, in the zone of `now` where it names none.
 
-    A time of day is the last such time: one that has not come yet is yesterday's. Without seconds, all of the minute is
-    meant: its end, as far as it has come. `now`: this moment, with a zone; None: that of the machine. Raises
+    A time of day is the last such time: one that has not come yet is yesterday's. What is not written is meant whole:
+    without seconds the end of the minute, without a fraction the end of the second, as far as it has come; so a
+    moment that was printed is found again. `now`: this moment, with a zone; None: that of the machine. Raises
     `NoMoment`.
     """
     now = now or datetime.now().astimezone()
@@ -37,10 +39,19 @@ def moment(text: str, now: datetime | None = None) -> datetime:
         else:
             found = datetime.fromisoformat(text)
             found = found if found.tzinfo is not None else found.replace(tzinfo=now.tzinfo)
-        return min(now, found + _MINUTE) if text.count(":") == 1 and found <= now else found
+        return min(now, found + _rest(text)) if found <= now else found
     except ValueError:
         remedy = "Write 10:03, 10:03:20, 2026-11-24 10:03 or 2026-11-24T10:03:00Z"
         raise NoMoment(f"{text[:60]!r} is no moment", at="--at", remedy=remedy) from None
+
+
+def _rest(text: str) -> timedelta:
+    """From the moment that is written to the end of what it leaves open."""
+    clock = _CLOCK.search(text)
+    if clock is None:
+        return timedelta()
+    whole = timedelta(minutes=1) if clock[1] is None else timedelta(seconds=10 ** -len(clock[2] or ""))
+    return max(timedelta(), whole - timedelta(microseconds=1))
 
 
 def rfc3339(found: datetime) -> str:

@@ -159,15 +159,17 @@ def _replayed(unit: str, found: Comparison) -> messages.Replayed:
 
 
 def _nanoseconds(text: str) -> int:
+    """The end of the millisecond: what is told to the millisecond can be asked for again."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise LongspanError(f"{text[:60]!r} is no moment", remedy="Write RFC 3339: 2026-11-24T10:03:00Z") from None
     if found.tzinfo is None:
         raise LongspanError(f"{text} names no time zone", remedy="Write RFC 3339: 2026-11-24T10:03:00Z")
-    return int(found.replace(microsecond=0).timestamp()) * 10**9 + found.microsecond * 1000
+    # The whole microsecond is meant: a moment that we told in microseconds must find what it was told of.
+    return int(found.replace(microsecond=0).timestamp()) * 10**9 + (found.microsecond // 1000 + 1) * 10**6 - 1 + 999
 
 
 def _rfc3339(at: int) -> str:
     text = datetime.fromtimestamp(at // 10**9, UTC).replace(microsecond=at // 1000 % 10**6)
-    return text.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return text.isoformat(timespec="microseconds").replace("+00:00", "Z")
