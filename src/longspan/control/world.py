@@ -197,7 +197,9 @@ class World:
 
     def notes(self) -> tuple[str, ...]:
         """What a plan should mention that no generation holds: pins and counts."""
-        return self.scaling.notes(self._clock())
+        found: list[str] = []
+        found += self.scaling.notes(self._clock())
+        return tuple(found)
 
     def done(self, number: int) -> bool:
         """Is the verdict on that generation in force, as far as the last trip saw?"""

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,6 @@ from longspan.capabilities.generations.adapters.machine import machine
 from longspan.capabilities.generations.run import Machine, Prepared
 from longspan.spec.load import Loaded
 from longspan.spec.models import Model
-from longspan.spec.scaling import policies
 from longspan.spec.secrets import names as secret_names
 from longspan.spec.system import System
 from longspan.spec.units import ModelPin, Pins, Unit, units
@@ -104,7 +103,7 @@ class Generations:
             if made.accepted is accepted:
                 return made
         system = System.from_canonical(accepted.system)
-        made = _Made(accepted, units(system, accepted.described, accepted.pins), frozenset(policies(system)))
+        made = _Made(accepted, units(system, accepted.described, accepted.pins), _that_scale(accepted.system))
         # Replaced, never changed: the API's threads ask as well.
         self._at_hand = (made, *self._at_hand[: _AT_HAND - 1])
         return made
@@ -134,6 +133,13 @@ def secrets_key(path: Path) -> bytes:
         os.write(descriptor, secrets.token_bytes(_KEY_BYTES))
         os.close(descriptor)
     return path.read_bytes()
+
+
+def _that_scale(system: Mapping[str, Any]) -> frozenset[str]:
+    """The units that have a ``scaling:`` section, by the canonical form: it knows no key that the house has not."""
+    services = system["services"].items()
+    steps = {f"{name}.{step}" for name, one in services for step, keys in one["steps"].items() if "scaling" in keys}
+    return frozenset({name for name, one in services if "scaling" in one} | steps)
 
 
 def _pinned(loaded: Loaded, paths: Mapping[str, Path]) -> dict[str, ModelPin]:
