@@ -45,9 +45,15 @@ class Scaler:
     """What the corridors of scaling see and do (`run.See`, `run.Do`, `run.Pins`), on one database."""
 
     def __init__(
-        self, ledger: Ledger, units: Callable[[Accepted], Sequence[Unit]], machine: Callable[[], Machine]
+        self,
+        ledger: Ledger,
+        units: Callable[[Accepted], Sequence[Unit]],
+        machine: Callable[[], Machine],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`units`: those of an accepted system, as the file has them."""
+        """`units`: those of an accepted system, as the file has them; `clock`: seconds, by a clock that nobody sets."""
+        self._clock = clock
         self.history = History(ledger.engine)
         self._ledger, self._all_units, self._machine = ledger, units, machine
         self._policies: tuple[int, dict[str, Policy]] = (0, {})
@@ -81,7 +87,7 @@ class Scaler:
         the load pages of this trip; `now`: UTC nanoseconds since 1970.
         """
         self._now, self._seen = now, ()
-        moment = time.monotonic()
+        moment = self._clock()
         span = moment - self._ticked if self._ticked is not None else 0.0
         if current is None or (self._ticked is not None and span < TICK_SECONDS):
             return self
