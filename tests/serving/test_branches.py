@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,7 +104,10 @@ def test_a_branch_that_is_not_taken_does_not_run() -> None:
     on_loop(run)
 
 
-def test_a_padded_step_elsewhere_is_called_for_several_buckets_at_once_but_not_for_all() -> None:
+@pytest.mark.parametrize(("queue", "at_once"), [(100, AT_ONCE), (8, 2), (1, 1)])
+def test_a_padded_step_elsewhere_is_called_for_several_buckets_at_once_but_not_for_all(
+    queue: int, at_once: int
+) -> None:
     async def run() -> None:
         under_way = most = 0
         shapes: list[tuple[int, ...]] = []
@@ -117,14 +121,14 @@ def test_a_padded_step_elsewhere_is_called_for_several_buckets_at_once_but_not_f
             under_way -= 1
             return {"y": inputs["a"][:, :2]}
 
-        graph = Graph(make("read", elsewhere, pad={"width": 4}, rows=2), make("last", same, "read.y"))
+        graph = Graph(make("read", elsewhere, pad={"width": 4}, rows=2), make("last", same, "read.y"), queue=queue)
         widths = [4 * (1 + n // 2) for n in range(40)]
         rows = Rows([np.full(width, n, np.float32) for n, width in enumerate(widths)], np.dtype(np.float32))
         graph.put(x=rows)
         answer = (await graph.get()).outputs["y"]
         assert answer[:, 0].tolist() == list(range(40))
         assert sorted(shapes) == [(2, 4 * n) for n in range(1, 21)]
-        assert 1 < most <= AT_ONCE
+        assert most == at_once
         assert (graph.steps[0].requests, graph.steps[0].runs) == (1, 20)
         assert graph.thread.close(WITHIN)
 

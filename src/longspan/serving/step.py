@@ -178,7 +178,7 @@ class Step:
                 if value is None:
                     continue
                 shape = value.shape
-                if isinstance(value, Rows) or not shape[0]:  # the other sizes are each row's own, or nobody's
+                if isinstance(value, Rows) or 0 in shape[:1]:  # the other sizes are each row's own, or nobody's
                     tensor, shape = TensorType(tensor.dtype, tensor.shape[:1]), shape[:1]  # noqa: PLW2901
                 bind(name, tensor, shape, sizes, least=0, rows=0)
         except TensorError as error:

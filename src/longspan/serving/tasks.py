@@ -25,7 +25,9 @@ from longspan.serving.runner import Waits, Workshop
 from longspan.serving.step import Step
 
 AT_ONCE = 8
-"""Calls that a padded step in another unit has under way for one request."""
+"""Calls that a padded step in another unit has under way for one request, at most."""
+SHARE = 4
+"""And no more than this part of what may wait there, so that one request does not fill another unit's queue."""
 
 
 class StreamOut(Protocol):
@@ -61,7 +63,7 @@ class Tasks:
         `finish` answers; `out` takes what is streamed.
         """
         self._name, self._workshop, self._bound, self._finish = name, workshop, queue, finish
-        self._out = out
+        self._out, self._at_once = out, max(1, min(AT_ONCE, queue // SHARE))
         threaded = [step.call == "sync" for step in steps]
         on = order.tracks(before, threaded)
         self._parts = order.parts(before, on, threaded)
@@ -197,7 +199,8 @@ class Tasks:
             if step.call == "stream":
                 await self._pump(step.whole(given), exchange)
             else:
-                step.put(exchange, await (step.whole(given) if step.padding is None else _spread(step, given)))
+                whole = step.padding is None
+                step.put(exchange, await (step.whole(given) if whole else _spread(step, given, self._at_once)))
         except BaseException as error:  # even SystemExit fails this request alone
             given_up = exchange.done or exchange.error is not None
             if given_up and isinstance(error, asyncio.CancelledError):  # it was us who cancelled it
@@ -226,8 +229,8 @@ class Tasks:
         self._out.end(exchange)
 
 
-async def _spread(step: Step, given: dict[str, Any]) -> dict[str, Any]:
-    """A padded asynchronous step: each of its runs is a call of its own, several at once, in no order."""
+async def _spread(step: Step, given: dict[str, Any], at_once: int) -> dict[str, Any]:
+    """A padded asynchronous step: each of its runs is a call of its own, `at_once` of them together."""
     padding = step.padding
     assert padding is not None, "only a padded step runs this way"
     runs = padding.runs([given], step.rows_limit)
@@ -238,7 +241,7 @@ async def _spread(step: Step, given: dict[str, Any]) -> dict[str, Any]:
         for run in left:
             back.put(run, await step.whole(run.inputs()))
 
-    await _together([some() for _ in runs[:AT_ONCE]])
+    await _together([some() for _ in runs[:at_once]])
     step.padded(runs)
     step.batches += len(runs) - 1  # whoever called counts one
     return back.outputs(0)
