@@ -90,7 +90,9 @@ class Scaled:
             (state / "run" / want.unit.name).mkdir(parents=True)
             self._replica(state, want, closing)
         self.seen = [Replica(slot=slot, state="ready", pid=os.getpid()) for slot in self.slots]
-        self.scaler = Scaler(self.ledger, lambda accepted: [want.unit for want in self.wanted], lambda: Budget(256.0, 1 << 40))
+        self.scaler = Scaler(
+            self.ledger, lambda accepted: [want.unit for want in self.wanted], lambda: Budget(256.0, 1 << 40)
+        )
 
     def tick(self) -> tuple[float, float]:
         """One tick, as a trip makes it: the milliseconds that it took, and those of them that were CPU time."""
