@@ -141,7 +141,8 @@ class System:
         units = {g.number: self.units(g.number) for g in (current, pending) if g}
         wanted = generations.wanted(current, pending, units)
         brought = {generation.number: self.units(generation.number) for generation, _ in self.history}
-        staying = generations.staying(wanted, list(self.slots.values()), brought)
+        serving = current.number if current else None
+        staying = generations.staying(wanted, list(self.slots.values()), brought, serving)
         seen = [self.look(socket) for socket in list(self.slots)]
         gateway = GatewaySeen(pid=None if self.envoy is None else 1, listening=True, endpoints=self.routed)
         concluded = trip((*staying, *wanted), seen, self.routed, self.now, afresh=self.envoy is None)
@@ -195,10 +196,13 @@ class System:
                 del self.slots[socket]
 
     def nobody_called_goes(self, gone: frozenset[Callee]) -> None:
-        """The last that could answer does not go while a caller lives; one that comes back is on its way to."""
+        """The last that could answer does not go while a caller lives, unless for one that was ready, or comes back."""
         here = [socket for socket, slot in self.slots.items() if slot.stopping_at is None]
+        here = [socket for socket in here if self.slots[socket].ready_at is not None or self.slots[socket].restarts]
         others = {callee for socket in here for callee in answered(self.work(socket))}
-        for socket in self.alive:
+        # One that is neither routed nor on its way out has nobody to call for.
+        at_work = [s for s in self.alive if s in self.routed or self.slots[s].stopping_at is not None]
+        for socket in at_work:
             assert not (called(self.work(socket)) & gone - others), "drained while a caller lives"
 
     def tell(self, endpoints: tuple[Endpoint, ...]) -> None:

@@ -102,6 +102,23 @@ def test_the_callees_of_an_older_work_stay_until_the_last_caller_has_ended() -> 
     assert system.slots.keys() == {socket_of(ENTRY, 1)}
 
 
+def test_a_callee_that_stays_for_an_older_caller_does_not_go_for_one_that_is_not_ready_yet() -> None:
+    system = System()
+    system.apply(1)
+    live(system, 8)
+    system.apply(0)
+    old, step = socket_of(ENTRY, 0), socket_of(APART, 0)
+    while system.slots[old].stopping_at is None:
+        system.ready |= system.alive.keys()
+        system.trip()
+        system.take(ENTRY)
+    system.apply(2)  # apart again, with another model: its replicas start, and are not ready
+    for _ in range(5):
+        system.trip()
+        system.take(APART)
+    assert step in system.routed & system.alive.keys()
+
+
 def test_a_callee_that_dies_unroutes_no_caller_that_is_routed() -> None:
     system = System()
     system.apply(1)

@@ -174,11 +174,13 @@ class World:
         units = {g.number: self._units(g, now) for g in (current, pending) if g}
         wanted = generations_decide.wanted(current, pending, units)
         still = {(want.unit.name, want.unit.digest) for want in wanted}
-        older = {slot.generation for slot in slots if (slot.unit, slot.digest) not in still} - units.keys()
+        leaving = [slot for slot in slots if slot.stopping_at is not None or (slot.unit, slot.digest) not in still]
+        older = {slot.generation for slot in leaving} - units.keys()
         brought = units | {number: self._units(g, now) for number in older if (g := self.ledger.generation(number))}
         proved = {unit.digest for unit in units[current.number]} if current else set()
         judged = {unit.digest for unit in units[pending.number]} if pending else set()
-        return wanted, generations_decide.staying(wanted, slots, brought), frozenset(judged - proved)
+        serving = current.number if current else None
+        return wanted, generations_decide.staying(wanted, slots, brought, serving), frozenset(judged - proved)
 
     def _units(self, generation: Generation, now: int) -> tuple[Unit, ...]:
         return generations.units_now(self.generations, self.ledger, generation.accepted, now)

@@ -80,23 +80,26 @@ def wanted(
     return (*kept, *new.values())
 
 
-def staying(wanted: Sequence[Wanted], slots: Sequence[Slot], units: Mapping[int, Sequence[Unit]]) -> tuple[Wanted, ...]:
+def staying(
+    wanted: Sequence[Wanted], slots: Sequence[Slot], units: Mapping[int, Sequence[Unit]], current: int | None
+) -> tuple[Wanted, ...]:
     """Units that shall run on because replicas that are on their way out still call them.
 
-    `slots` are those that the ledger remembers, `units` the units of each generation that brought one of them. What a
-    wanted unit answers to is not kept twice.
+    `slots` are those that the ledger remembers, `units` the units of each generation that brought one of them. What
+    the `current` generation answers to is not kept twice; what a pending one will answer to is no help yet.
     """
     still = {(want.unit.name, want.unit.digest) for want in wanted}
-    provided = {callee for want in wanted for callee in answered(want.unit.work)}
+    provided = {callee for want in wanted if want.generation == current for callee in answered(want.unit.work)}
     kept: dict[Callee, Wanted] = {}
     for slot in slots:
-        if slot.died_at is not None or (slot.unit, slot.digest) in still:
+        leaves = slot.stopping_at is not None or (slot.unit, slot.digest) not in still
+        if slot.died_at is not None or not leaves:
             continue
         brought = units.get(slot.generation, ())
         caller = next((unit for unit in brought if unit.name == slot.unit and unit.digest == slot.digest), None)
         for callee in called(caller.work) - provided if caller else ():
             for unit in brought:
-                if callee in answered(unit.work):
+                if callee in answered(unit.work) and (unit.name, unit.digest) not in still:
                     kept.setdefault(callee, Wanted(unit=unit, generation=slot.generation))
     return tuple(kept[callee] for callee in sorted(kept, key=lambda one: (one.unit, one.version)))
 
