@@ -7,6 +7,7 @@ page that is not there, or runs backwards, is a missing signal and never a load 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import add, sub
 
 from longspan.capabilities.scaling.decide.values import Seen
 from longspan.system.records import Sample
@@ -132,10 +133,8 @@ def _p95(grown: Iterable[Sequence[tuple[Sequence[int], Sequence[int]]]]) -> floa
     counts = [0] * len(_BOUNDS)
     for endpoints in grown:
         for was, now in endpoints:
-            if was == now:
-                continue
-            for bucket, count in enumerate(now):
-                counts[bucket] += count - (was[bucket] if was else 0)
+            if was != now:
+                counts = list(map(add, counts, map(sub, now, was) if was else now))
     left = 0.05 * sum(counts)
     if left <= 0:
         return None

@@ -76,10 +76,10 @@ def told(found: Rise) -> str:
 
 
 def _between(earlier: Sequence[Seen], later: Sequence[Seen]) -> Rise | None:
-    before, now = windows.merged(earlier), windows.merged(later)
-    if before.arrivals is None or now.arrivals is None or now.arrivals <= before.arrivals:
+    before, now = windows.rate(earlier), windows.rate(later)
+    if before is None or now is None or now <= before:
         return None
-    return Rise(before.arrivals, now.arrivals, (before.span + now.span) / 2)
+    return Rise(before, now, (windows.spans(earlier) + windows.spans(later)) / 2)
 
 
 def _clear(found: Rise, earlier: Sequence[Seen], later: Sequence[Seen]) -> bool:

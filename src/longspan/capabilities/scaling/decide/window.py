@@ -83,22 +83,34 @@ def merged(entries: Sequence[Seen]) -> Seen:
     time = [one.span for one in entries]
     # A second without requests says nothing about how long they wait, unless there is no other.
     requests = [one.span * (one.arrivals or 0.0) for one in entries]
-    if not any(requests):
-        requests = time
+    length, asked = sum(time), sum(requests)
+    if not asked:
+        requests, asked = time, length
     return Seen(
         at=newest.at,
-        span=sum(time),
+        span=length,
         wanted=newest.wanted,
         ready=newest.ready,
         pages=min([one.pages - one.ready for one in entries]) + newest.ready,
-        arrivals=_mean([one.arrivals for one in entries], time),
-        refused=_mean([one.refused for one in entries], time),
-        cpu=_mean([one.cpu for one in entries], time),
-        in_flight=_mean([one.in_flight for one in entries], time),
-        queue_wait=_mean([one.queue_wait for one in entries], requests),
-        service=_mean([one.service for one in entries], requests),
-        p95=_mean([one.p95 for one in entries], requests),
+        arrivals=_mean([one.arrivals for one in entries], time, length),
+        refused=_mean([one.refused for one in entries], time, length),
+        cpu=_mean([one.cpu for one in entries], time, length),
+        in_flight=_mean([one.in_flight for one in entries], time, length),
+        queue_wait=_mean([one.queue_wait for one in entries], requests, asked),
+        service=_mean([one.service for one in entries], requests, asked),
+        p95=_mean([one.p95 for one in entries], requests, asked),
     )
+
+
+def rate(entries: Sequence[Seen]) -> float | None:
+    """Requests a second over all of them, as `merged` has it, without the rest; None where it is missing of one."""
+    came = [one.arrivals for one in entries]
+    known = [one for one in came if one is not None]
+    if len(known) < len(came):
+        return None
+    time = [one.span for one in entries]
+    length = sum(time)
+    return sum(map(mul, known, time)) / length if length > 0 else None
 
 
 def _append(entries: tuple[Seen, ...], seen: Seen, most: float) -> tuple[Seen, ...]:
@@ -118,14 +130,13 @@ def _alike(entries: tuple[Seen, ...]) -> tuple[Seen, ...]:
     return entries[at:]
 
 
-def _mean(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
-    """Of those that are known; None where none is."""
-    known = [value for value in values if value is not None]
-    if len(known) == len(values):
-        weight = sum(weights)
-        return sum(map(mul, known, weights)) / weight if weight > 0 else known[-1]
-    if not known:
-        return None
+def _mean(values: list[float | None], weights: Sequence[float], weight: float) -> float | None:
+    """Of those that are known; None where none is. `weight` is the sum of `weights`."""
+    if None not in values:
+        # Each unit comes here some times a second: what is ordinary is left to loops that are not ours.
+        return float(sum(map(mul, values, weights)) / weight)
     pairs = [(value, by) for value, by in zip(values, weights, strict=True) if value is not None]
-    weight = sum([by for _, by in pairs])
-    return sum([value * by for value, by in pairs]) / weight if weight > 0 else known[-1]
+    known = sum([by for _, by in pairs])
+    if known > 0:
+        return sum([value * by for value, by in pairs]) / known
+    return pairs[-1][0] if pairs else None
