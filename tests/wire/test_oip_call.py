@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
 from longspan.wire.oip import CallCodec, InferCodec
 from longspan.wire.tensors import ALIGNMENT, Buffer, Tensor, TensorError
@@ -84,6 +85,18 @@ def test_an_optional_input_may_be_left_out_and_no_other() -> None:
     assert set(callee.decode(whole(asked.parts), asked.header_length).inputs) == {"x"}
     with pytest.raises(TensorError, match=r"input 'x' \(FP32\[n\]\) is missing"):
         caller.encode({"hint": np.ones(2, "i8")})
+
+
+def test_between_steps_there_may_be_no_rows_and_from_a_client_there_must() -> None:
+    asked = CALL.encode({"x": np.empty((0, 3), "f4")})
+    body = whole(asked.parts)
+    request = InferCodec("m", "1", ROWS, TEXT, least=0).decode(body, asked.header_length)
+    assert (request.rows, request.inputs["x"].shape) == (0, (0, 3))
+    with pytest.raises(RequestError, match="batch is 0, must be at least 1"):
+        InferCodec("m", "1", ROWS, TEXT).decode(body, asked.header_length)
+    nothing = InferCodec("m", "1", ROWS, TEXT).encode(request, {"text": np.empty(0, object), "score": np.empty((0, 2))})
+    assert nothing.header_length is not None
+    assert CALL.decode(nothing.body, nothing.header_length)["score"].shape == (0, 2)
 
 
 def test_an_array_of_another_type_is_refused_before_it_is_sent() -> None:

@@ -52,7 +52,7 @@ class InferCodec:
         optional: Iterable[str] = (),
         least: int = 1,
     ) -> None:
-        """`optional`: inputs that may be left out. `least`: how small a free dimension may be, but for `batch`."""
+        """`optional`: inputs that may be left out. `least`: how small a free dimension may be; 0 between steps."""
         self._inputs = Wanted("input", inputs, verb="takes", optional=optional, least=least)
         self._outputs = {
             key: (f"output {key!r}", tensor.dtype, b'{"name":%b,"datatype":%b,"shape":' % _encoded(key, tensor.dtype))

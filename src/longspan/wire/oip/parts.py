@@ -27,7 +27,7 @@ class Wanted:
     def __init__(
         self, kind: str, tensors: dict[str, TensorType], *, verb: str, optional: Iterable[str] = (), least: int = 1
     ) -> None:
-        """`kind` and `verb` are for texts: ``input 'x' takes``. `least` is that of `tensors.bind`."""
+        """`kind` and `verb` are for texts: ``input 'x' takes``. `least`: how small a free dimension may be."""
         self.kind, self.verb, self.least = kind, verb, least
         self.types = {name: (f"{kind} {name!r}", tensor) for name, tensor in tensors.items()}
         """Name -> (what a text calls it, its type)."""
@@ -62,7 +62,7 @@ def gather(
             raise TensorError(f"{what} is given twice")
         if tensor.datatype != kind.dtype:
             raise TensorError(f"{what} {wanted.verb} {kind}; came datatype {quote(tensor.datatype)}")
-        bind(what, kind, tensor.shape, dims, least=wanted.least, verb=wanted.verb)
+        bind(what, kind, tensor.shape, dims, least=wanted.least, rows=wanted.least, verb=wanted.verb)
         size = _binary_size(what, tensor) if tensor.parameters is not None else None
         if size is None:
             arrays[tensor.name] = from_json(what, kind, tensor.shape, tensor.data)
