@@ -30,7 +30,7 @@ WITHIN = 20.0
 class Chain:
     """A lane with one step, and what has come out of it."""
 
-    def __init__(self, pace: Pace | None, rows: int = 8, queue: int = 1000) -> None:
+    def __init__(self, pace: Pace | None, rows: int = 8, queue: int = 1000, parts: bool = False) -> None:
         self.loop = asyncio.get_running_loop()
         self.pause = 0.0
         self.threads: list[str] = []
@@ -43,7 +43,8 @@ class Chain:
         step = Step("double", runnable, {"x": "x"}, ["y"], first=True, final=False, own=False, repeatable=True)
         workshop = Workshop(self.loop, self.chain_thread, lambda: None)
         limits = Limits([rows], [rows], rows, rows)
-        self.lane = Groups("double", [step], limits, pace, workshop, queue=queue, finish=self.done.put_nowait)
+        finish = self.done.put_nowait
+        self.lane = Groups("double", [step], limits, pace, workshop, queue=queue, finish=finish, parts=parts)
 
     def _double(self, inputs: dict[str, Any]) -> dict[str, Any]:
         self.threads.append(threading.current_thread().name)
@@ -56,8 +57,11 @@ class Chain:
                 pass
         return {"y": inputs["x"] * 2}
 
-    def put(self, number: int, rows: int = 1, width: int = 2, started: int | None = None) -> Exchange:
-        exchange = Exchange(cast("Any", None), cast("Any", None), {}, keep=True)
+    def put(
+        self, number: int, rows: int = 1, width: int = 2, started: int | None = None, request: str = ""
+    ) -> Exchange:
+        fields = {b"x-request-id": request.encode()}
+        exchange = Exchange(cast("Any", None), cast("Any", None), fields, keep=True)
         exchange.values = {"x": np.full((rows, width), number, np.float32)}
         exchange.rows, exchange.alike = rows, (width,)
         exchange.started = time.monotonic_ns() if started is None else started
@@ -115,6 +119,32 @@ def test_only_what_is_alike_shares_a_run_and_no_more_rows_than_the_limit() -> No
             chain.put(each, rows, width, started=chain.lane._ended)
         assert sorted([number(await chain.get()) for _ in range(5)]) == [0, 1, 2, 3, 4]
         assert chain.sizes == [4, 2, 2, 9]
+
+    on_loop(run)
+
+
+def test_a_part_is_not_said_to_wait_while_other_parts_of_its_own_request_run() -> None:
+    async def waited(*requests: str) -> float:
+        """Seconds that all of them have waited, as the load page tells."""
+        chain = Chain(None, rows=1, parts=True)
+        chain.pause = 0.02
+        for each, request in enumerate(requests):
+            chain.put(each, request=request)
+        for _ in requests:
+            await chain.get()
+        waits = chain.lane.waits(time.monotonic_ns())
+        assert (waits.begun, waits.oldest) == (len(requests), 0)
+        return waits.waited / 1e9
+
+    async def run() -> None:
+        assert await waited("a", "b", "c", "d") >= 0.02 * (1 + 2 + 3)
+        # Both of c wait for two of a and for b; the second one's wait for the first is excused.
+        mixed = await waited("a", "a", "b", "c", "c")
+        assert mixed >= 0.02 * (2 + 3 + 3)
+        alone = await waited("a", "a", "a", "a", "a")
+        assert alone < 0.02 * (1 + 2 + 3 + 4) / 2, (
+            "what waits behind its like is excused, but for the way into the thread"
+        )
 
     on_loop(run)
 

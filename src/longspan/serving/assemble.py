@@ -185,5 +185,7 @@ def _give_lane(
         return endpoint
     # A chain of nothing but models may run on the loop.
     pace = Pace(inline=quick) if modelled else None
-    endpoint.lane = Groups(endpoint.name, steps, rows, pace, workshop, queue=queue, finish=endpoint.finish)
+    endpoint.lane = Groups(
+        endpoint.name, steps, rows, pace, workshop, queue=queue, finish=endpoint.finish, parts=endpoint.internal
+    )
     return endpoint

@@ -42,6 +42,8 @@ class Exchange(msgspec.Struct, eq=False):
     """Nanoseconds of the monotonic clock, when its last byte had come."""
     early: int = 0
     """Nanoseconds by which it must be answered before its endpoint's own limit: its caller has no more time."""
+    own: int = 0
+    """Nanoseconds of its wait in which other parts of the same request ran: no other request kept it waiting."""
     done: bool = False
     """Answered, or nobody waits for it any more: whatever still comes of it is thrown away."""
     begun: bool = False

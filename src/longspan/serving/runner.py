@@ -85,16 +85,23 @@ class Groups:
         *,
         queue: int,
         finish: Callable[[Exchange], None],
+        parts: bool = False,
     ) -> None:
         """`pace`: None for a chain that never runs on the loop.
 
-        `queue` is how many may wait for the thread; `finish` answers an exchange that has run.
+        `queue` is how many may wait for the thread; `finish` answers an exchange that has run. `parts`: what comes is
+        called by another unit, several times for one request.
         """
         self._name, self._steps, self._limits, self._pace = name, steps, limits, pace
         self._bound, self._finish, self._workshop = queue, finish, workshop
         self._company = Company(steps)
+        self._parts = parts
         self._waiting: list[Exchange] = []
         self._running: list[Exchange] = []
+        self._entered_at = 0
+        """When the group that ran last entered the thread."""
+        self._ran: frozenset[str] = frozenset()
+        """Of which requests that group was; of a lane of `parts` only."""
         self._called = False
         self._ended = 0
         """When the loop last ended a run of this chain."""
@@ -142,7 +149,7 @@ class Groups:
 
     def waits(self, now: int) -> Waits:
         first = self._steps[0]
-        oldest = now - self._waiting[0].started if self._waiting and not self.inline else 0
+        oldest = now - self._waiting[0].started - self._waiting[0].own if self._waiting and not self.inline else 0
         first.waiting = len(self._waiting)
         # What runs on the loop is not counted but by its first step; in the thread that may still be running.
         return Waits(max(first.requests + first.skipped, self._entered), self._waited, oldest)
@@ -194,13 +201,27 @@ class Groups:
         self._called = False
         if not self._waiting:
             return None
+        now = monotonic_ns()
+        if self._parts:
+            self._excuse(now)
         self._running, self._waiting = cut(self._waiting, self._company.limit(self._rows_limit))
         self._entered += len(self._running)
-        self._waited += len(self._running) * monotonic_ns() - sum([one.started for one in self._running])
+        self._waited += len(self._running) * now - sum([one.started + one.own for one in self._running])
+        if self._parts:
+            self._entered_at, self._ran = now, frozenset([one.request_id for one in self._running])
         if self._waiting:
             self._called = True
             self._workshop.thread.offer(self)
         return _Group(self, self._running)
+
+    def _excuse(self, now: int) -> None:
+        """A part that stood behind parts of its own request was kept by nobody: another replica is no remedy for that.
+
+        Else each picture of many lines would count as a rush, however seldom one comes.
+        """
+        for one in self._waiting:
+            if one.request_id in self._ran:
+                one.own += now - max(self._entered_at, one.started)
 
     def run_group(self, group: Sequence[Exchange]) -> None:
         """In the thread: take `group` through the steps."""
