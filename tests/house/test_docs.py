@@ -20,7 +20,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"^<!-- tested -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tour.md", ROOT / "docs" / "how-to" / "load.md"]
+HOW_TO = ROOT / "docs" / "how-to"
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tour.md", HOW_TO / "load.md", HOW_TO / "scale.md"]
 PORT = "8080"
 """What the starter and the pages say."""
 
