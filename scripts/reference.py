@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 from longspan.base import errors
 from longspan.base.metrics import Metric
 from longspan.cli import main as cli
-from longspan.client import messages
+from longspan.client import messages, scaling
 from longspan.spec.section import Section
 from longspan.spec.system import System
 from longspan.spec.words import sections
@@ -194,12 +194,12 @@ def _modules(pattern: re.Pattern[str]) -> list[Any]:
 
 
 def control_api() -> str:
-    """The routes of control, as the module of its messages tells them."""
+    """The routes of control, as the modules of its messages tell them."""
     about = (
         "Control answers HTTP on a unix socket in the state folder, `.longspan/control.sock`, which its owner alone\n"
         "may open; `GET /openapi.json` there describes each message. The command line is a client of it."
     )
-    return "\n\n".join(["# Control's API", about, _docstring(messages)])
+    return "\n\n".join(["# Control's API", about, _docstring(messages), "## Scaling", _docstring(scaling)])
 
 
 def decisions() -> str:
