@@ -17,6 +17,7 @@ import uvloop
 
 from longspan.base.errors import RequestError
 from longspan.serving.egress import Caller, Remote, remote
+from longspan.serving.egress.verdict import Said
 from longspan.wire.orders import Limits, ServiceWork, StepWork
 from tests.serving.running import WITHIN, service, until
 
@@ -67,6 +68,7 @@ def refusal(socket: Path, step: StepWork, inputs: dict[str, Any], limits: Limits
     error = caught.value
     assert repr(step.name) in error.problem or error.status not in {500, 503, 504}
     assert str(socket.parent) not in error.problem
+    assert error.status == 413 or isinstance(error.__cause__, Said), "what the log will say"
     assert error.status != 503 or error.retry_after_seconds == 1
     return error
 

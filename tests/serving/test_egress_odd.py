@@ -118,6 +118,7 @@ def test_each_odd_answer_has_its_error(answer: bytes, status: int, problem: str,
     error = served(tmp_path, answering(answer), refused)
     assert (error.status, error.retry_after_seconds) == (status, 1 if status == 503 else None)
     assert problem in error.problem
+    assert str(error.__cause__), "what the log will say"
     assert "'same'" in error.problem or status == 422
     assert not any(word in error.problem for word in ("passwd", "Traceback", str(tmp_path)))
 

@@ -19,6 +19,7 @@ from longspan.serving.admission import SECOND, Edge
 from longspan.serving.egress import verdict
 from longspan.serving.egress.caller import Caller, Unreachable
 from longspan.serving.egress.connection import Answer, Lost
+from longspan.serving.egress.verdict import Said
 from longspan.serving.endpoint import BY_STEP
 from longspan.serving.exchange import current
 from longspan.serving.heads import TIMEOUT
@@ -73,7 +74,7 @@ class _Call:
         try:
             asked = self._codec.encode(inputs)
         except TensorError as error:
-            raise verdict.wrong(self._name, str(error)) from None
+            raise verdict.wrong(self._name, str(error)) from Said("the graph, before the call")
         if asked.size > self._most_bytes:
             raise verdict.too_much(self._name, asked.size, self._most_bytes)
         edge = self._edge
@@ -83,20 +84,21 @@ class _Call:
         finally:
             edge.in_flight -= 1
         if answer.status != 200:
-            raise self._refused(answer)
+            text = verdict.told(answer.body)
+            raise self._refused(answer, text) from Said(f"{answer.status}: {text}")
         edge.answered()
         try:
             length = _number(answer.fields.get(_HEADER_LENGTH))
             return self._codec.decode(answer.body, length, rows=asked.rows)
         except TensorError as error:
-            raise verdict.wrong(self._name, str(error)) from None
+            raise verdict.wrong(self._name, str(error)) from Said("200, with outputs that are not the step's")
 
     async def _in_time(self, asked: oip.Asked) -> Answer:
         exchange = current.get()
         now = monotonic_ns()
         left = (self._time_limit if exchange is None else exchange.deadline - now) // _MILLISECOND
         if left <= 0:
-            raise verdict.late(self._name)
+            raise verdict.late(self._name) from Said("no time was left for a call")
         lines = [self._head, _LENGTHS % (asked.size, asked.header_length, left)]
         if exchange is not None:
             fields = exchange.fields
@@ -106,19 +108,19 @@ class _Call:
             async with asyncio.timeout(left / 1000):
                 return await self._caller.call(parts, repeatable=self._repeatable)
         except TimeoutError:
-            raise verdict.late(self._name) from None
+            raise verdict.late(self._name) from Said(f"nothing within {left} ms")
         except Lost as lost:
-            raise verdict.lost(self._name, str(lost)) from None
+            raise verdict.lost(self._name) from Said(str(lost))
         except Unreachable as unreachable:
-            raise verdict.unreachable(self._name, str(unreachable)) from None
+            raise verdict.unreachable(self._name) from Said(str(unreachable))
 
-    def _refused(self, answer: Answer) -> RequestError:
+    def _refused(self, answer: Answer, text: str) -> RequestError:
         by_step, seconds = BY_STEP in answer.fields, _seconds(answer.fields.get(b"retry-after"))
         if answer.status == 503 and not by_step:
             self._edge.refused(monotonic_ns(), seconds or admission.RETRY_AFTER_SECONDS)
         elif answer.status != 404:
             self._edge.answered()
-        return verdict.refused(self._name, answer.status, answer.body, by_step=by_step, seconds=seconds)
+        return verdict.refused(self._name, answer.status, text, by_step=by_step, seconds=seconds)
 
 
 def _number(text: bytes | None) -> int | None:

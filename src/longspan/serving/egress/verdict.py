@@ -31,47 +31,39 @@ _BUSY = frozenset({408, 429, 502, 503})
 
 
 class Said(Exception):
-    """What really came back, for the log."""
+    """What really came back: the cause of an error, for the log."""
 
 
 class _Refusal(msgspec.Struct):
     error: str
 
 
-def refused(step: str, status: int, body: Buffer, *, by_step: bool, seconds: int | None) -> RequestError:
-    """The error for an answer that is not 200.
+def refused(step: str, status: int, text: str, *, by_step: bool, seconds: int | None) -> RequestError:
+    """The error for an answer that is not 200, with this `text` (see `told`).
 
     `by_step`: the unit says that the step itself refused. `seconds`: its Retry-After.
     """
-    text = _text(body)
     if by_step and 400 <= status <= 599:
         return RequestError(status, text, retry_after_seconds=seconds)
     if status in _BUSY:
-        error = unavailable(step, "takes no more just now")
-    elif status == 404:
-        error = unavailable(step, "has no replica of this version just now")
-    elif status == 413:
-        error = RequestError(413, f"step {step!r} was given more than its unit takes")
-    elif status == 504:
-        error = late(step)
-    else:
-        error = RequestError(500, f"step {step!r} failed: its unit answered {status}")
-    return _because(error, f"{status}: {text}")
+        return _unavailable(step, "takes no more just now")
+    if status == 404:
+        return _unavailable(step, "has no replica of this version just now")
+    if status == 413:
+        return RequestError(413, f"step {step!r} was given more than its unit takes")
+    if status == 504:
+        return late(step)
+    return wrong(step, f"its unit answered {status}")
 
 
-def lost(step: str, problem: str) -> RequestError:
-    """The error when an answer did not come, or not to its end. `problem`: for the log."""
-    return _because(unavailable(step, "was cut off before its answer"), problem)
+def lost(step: str) -> RequestError:
+    """503: its answer did not come, or not to its end."""
+    return _unavailable(step, "was cut off before its answer")
 
 
-def unreachable(step: str, problem: str) -> RequestError:
-    """The error when there is nobody to call. `problem`: for the log."""
-    return _because(unavailable(step, "cannot be reached: the gateway does not answer"), problem)
-
-
-def unavailable(step: str, what: str) -> RequestError:
-    """503, which may be tried again."""
-    return RequestError(503, f"step {step!r} {what}", retry_after_seconds=RETRY_AFTER_SECONDS)
+def unreachable(step: str) -> RequestError:
+    """503: there is nobody to call."""
+    return _unavailable(step, "cannot be reached: the gateway does not answer")
 
 
 def late(step: str) -> RequestError:
@@ -89,14 +81,14 @@ def wrong(step: str, problem: str) -> RequestError:
     return RequestError(500, f"step {step!r} failed: {problem}")
 
 
-def _because(error: RequestError, said: str) -> RequestError:
-    error.__cause__ = Said(said[:_LONGEST_QUOTE])
-    return error
-
-
-def _text(body: Buffer) -> str:
-    """The sentence in an OIP error body; whatever it is, shortened, when it is none."""
+def told(body: Buffer) -> str:
+    """The sentence in an OIP error body; whatever it is when it is none. Shortened."""
     try:
         return msgspec.json.decode(body, type=_Refusal).error[:_LONGEST_TEXT]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return bytes(body[:_LONGEST_QUOTE]).decode("utf-8", "replace")
+
+
+def _unavailable(step: str, what: str) -> RequestError:
+    """503, which may be tried again."""
+    return RequestError(503, f"step {step!r} {what}", retry_after_seconds=RETRY_AFTER_SECONDS)
