@@ -13,6 +13,9 @@ from longspan.capabilities.scaling.decide.values import Decision, Lesson, Seen, 
 from longspan.capabilities.scaling.decide.window import Window
 from longspan.spec.scaling import Policy
 
+SHORTEST_SECONDS, LONGEST_SECONDS = 1e-3, 1e6
+"""A span outside is none, and what was seen within it is nothing."""
+
 
 class State(msgspec.Struct, frozen=True):
     """What is known of one unit."""
@@ -26,10 +29,10 @@ def step(
 ) -> tuple[State, Decision]:
     """The next state, and how many replicas from now on.
 
-    `seen`: None, or a span that is not positive, when nothing could be seen. `held`: who holds the count, in words.
+    `seen`: None, or a span that is no span, when nothing could be seen. `held`: who holds the count, in words.
     """
     window = state.window
-    if seen is not None and seen.span > 0:
+    if seen is not None and SHORTEST_SECONDS <= seen.span <= LONGEST_SECONDS:
         window = windows.remember(window, believed(seen), policy)
     decision = decide(Case(window=window, policy=policy, current=current, lessons=state.lessons, room=room, held=held))
     return State(window, _learnt(state.lessons, window, policy, current, decision)), decision
