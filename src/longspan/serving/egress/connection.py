@@ -44,7 +44,7 @@ class Connection(asyncio.BufferedProtocol):
     """One request at a time. Owned by the event loop."""
 
     __slots__ = (
-        "_body", "_fields", "_future", "_head", "_keep", "_length", "_loop", "_most", "_parser", "_parts", "_received",
+        "_body", "_fields", "_future", "_head", "_keep", "_length", "_loop", "_most", "_parsed", "_parser", "_received",
         "_size", "_started", "_transport", "idle", "usable",
     )  # fmt: skip
 
@@ -62,10 +62,10 @@ class Connection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._fields: dict[bytes, bytes] = {}
-        self._parts: list[bytes] = []
-        """Of a body that goes through the parser."""
+        self._parsed = bytearray()
+        """Of the body, what has come through the parser."""
         self._body: memoryview | None = None
-        """Of one that does not."""
+        """All of a body whose rest does not."""
         self._length = -1
         """Of the body, as announced; -1 without an announcement."""
         self._received = self._size = 0
@@ -134,14 +134,14 @@ class Connection(asyncio.BufferedProtocol):
         self._received += len(part)
         if self._received > self._most:
             raise Lost(f"the answer is larger than {self._most} bytes")
-        self._parts.append(part)
+        self._parsed += part
         if self._received < self._length and self._length > HEAD_BYTES:
             # Not zeroed, as a bytearray would be. What has come is copied, the rest arrives in place.
             self._body = np.empty(self._length, "u1").data
-            self._body[: self._received] = b"".join(self._parts)
+            self._body[: self._received] = self._parsed
 
     def on_message_complete(self) -> None:
-        self._complete(b"".join(self._parts))
+        self._complete(self._parsed)
 
     # Ends --------------------------------------------------------------------------------------------------
 
