@@ -18,6 +18,7 @@ from longspan.spec.scaling import Policy
 BUSY_SECONDS = 5.0
 """Between two records of a unit with requests."""
 IDLE_SECONDS = 60.0
+_DUST = 1e-3
 MOST_RECORDS = 50_000
 """Kept of all units together, some 30 MB; the oldest go."""
 
@@ -57,9 +58,10 @@ def due(pending: Sequence[Seen], before: int, decision: Decision, last: Decision
         or (decision.replicas, decision.signal) != (last.replicas, last.signal)
     ):
         return True
-    if not pending:
+    held = spans(pending)
+    if held < BUSY_SECONDS - _DUST:
         return False
-    return spans(pending) >= (IDLE_SECONDS if all(one.idle for one in pending) else BUSY_SECONDS)
+    return held >= IDLE_SECONDS - _DUST or not all(one.idle for one in pending)
 
 
 def recorded(

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import mul
 
 import msgspec
 
-from longspan.capabilities.scaling.decide import window as windows
 from longspan.capabilities.scaling.decide.values import Seen
 
 AHEAD_SECONDS = 3.0
@@ -26,6 +26,9 @@ BY_CHANCE = 4.0
 thirty thousand comparisons."""
 STILL = 0.5
 """The later time must itself have risen by this share of what the line through both says."""
+
+_DUST = 1e-3
+"""Seconds by which a second may be short, and still fill its time."""
 
 
 class Rise(msgspec.Struct, frozen=True):
@@ -46,13 +49,18 @@ class Rise(msgspec.Struct, frozen=True):
 
 def rise(entries: Sequence[Seen], panic_seconds: float) -> Rise | None:
     """The steepest time's rise that is none by chance; None where there is none, or arrivals are missing."""
+    known = [one.arrivals for one in entries if one.arrivals is not None]
+    if len(known) < len(entries):
+        return None
+    time = [one.span for one in entries]
+    came = list(map(mul, known, time))
     for panics in SPANS:
-        later = windows.last(entries, panics * panic_seconds)
-        earlier = windows.last(entries[: len(entries) - len(later)], panics * panic_seconds) if later else None
-        if later is None or earlier is None:
+        middle = _begin(time, len(time), panics * panic_seconds)
+        first = _begin(time, middle, panics * panic_seconds) if middle is not None else None
+        if middle is None or first is None:
             return None
-        found = _between(earlier, later)
-        if found is not None and _clear(found, earlier, later) and _goes_on(found, later):
+        found = _between(time, came, first, middle, len(time))
+        if found is not None and _clear(found, time, first, middle) and _goes_on(found, time, came, middle):
             return found
     return None
 
@@ -75,21 +83,32 @@ def told(found: Rise) -> str:
     return f"requests rose from {found.before:.1f}/s to {found.now:.1f}/s within {found.seconds:.0f} s"
 
 
-def _between(earlier: Sequence[Seen], later: Sequence[Seen]) -> Rise | None:
-    before, now = windows.rate(earlier), windows.rate(later)
-    if before is None or now is None or now <= before:
+def _begin(time: Sequence[float], end: int, seconds: float) -> int | None:
+    """Where the last entries before `end` begin that fill so many seconds; None when all together do not."""
+    held = 0.0
+    for at in range(end - 1, -1, -1):
+        held += time[at]
+        if held >= seconds - _DUST:
+            return at
+    return None
+
+
+def _between(time: Sequence[float], came: Sequence[float], first: int, middle: int, end: int) -> Rise | None:
+    """From the entries `first` to `middle` to those until `end`, where it goes up. `came`: requests of each entry."""
+    earlier, later = sum(time[first:middle]), sum(time[middle:end])
+    if earlier <= 0 or later <= 0:
         return None
-    return Rise(before, now, (windows.spans(earlier) + windows.spans(later)) / 2)
+    before, now = sum(came[first:middle]) / earlier, sum(came[middle:end]) / later
+    return Rise(before, now, (earlier + later) / 2) if now > before else None
 
 
-def _clear(found: Rise, earlier: Sequence[Seen], later: Sequence[Seen]) -> bool:
+def _clear(found: Rise, time: Sequence[float], first: int, middle: int) -> bool:
     """Of n requests that come by chance, n is also the variance."""
-    variance = found.before / windows.spans(earlier) + found.now / windows.spans(later)
+    variance = found.before / sum(time[first:middle]) + found.now / sum(time[middle:])
     return found.now - found.before > BY_CHANCE * math.sqrt(variance)
 
 
-def _goes_on(found: Rise, later: Sequence[Seen]) -> bool:
-    newest = windows.last(later, windows.spans(later) / 2)
-    oldest = later[: len(later) - len(newest)] if newest else ()
-    within = _between(oldest, newest) if newest and oldest else None
+def _goes_on(found: Rise, time: Sequence[float], came: Sequence[float], middle: int) -> bool:
+    newest = _begin(time, len(time), sum(time[middle:]) / 2)
+    within = _between(time, came, middle, newest, len(time)) if newest is not None and newest > middle else None
     return within is not None and within.slope >= STILL * found.slope

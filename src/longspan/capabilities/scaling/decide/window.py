@@ -102,17 +102,6 @@ def merged(entries: Sequence[Seen]) -> Seen:
     )
 
 
-def rate(entries: Sequence[Seen]) -> float | None:
-    """Requests a second over all of them, as `merged` has it, without the rest; None where it is missing of one."""
-    came = [one.arrivals for one in entries]
-    known = [one for one in came if one is not None]
-    if len(known) < len(came):
-        return None
-    time = [one.span for one in entries]
-    length = sum(time)
-    return sum(map(mul, known, time)) / length if length > 0 else None
-
-
 def _append(entries: tuple[Seen, ...], seen: Seen, most: float) -> tuple[Seen, ...]:
     """`seen` at the end, within the last entry where it is alike and does not become longer than `most`."""
     if entries:
