@@ -145,6 +145,7 @@ def test_a_worker_that_dies_in_the_middle_is_a_503_and_so_is_nobody(start: Start
         return caught.value.problem
 
     assert calls(running.socket, apart(WAIT), killed) == "step 'wait' was cut off before its answer"
+    running.process.wait(WITHIN)
     error = refusal(running.socket, apart(WAIT), content(b"0"))
     assert (error.status, error.problem) == (503, "step 'wait' cannot be reached: the gateway does not answer")
     assert refusal(Path(running.folder) / "nowhere.sock", apart(WAIT), content(b"0")).status == 503
