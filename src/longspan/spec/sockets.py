@@ -1,7 +1,7 @@
-"""What may cross a socket? Arrays.
+"""What may cross a socket, and which socket can there be?
 
-Rows of different sizes do not: neither into a service nor out of it, nor to a step in a unit of its own (one that has
-`pad:` is called with arrays). Nor does a stream go from unit to unit.
+Arrays cross it. Rows of different sizes do not: neither into a service nor out of it, nor to a step in a unit of its own (one that has
+`pad:` is called with arrays). Nor does a stream go from unit to unit. And the path of a socket has the unit's name in it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from longspan.spec.places import Finding, Path
 from longspan.spec.services import Service
 from longspan.spec.sources import Givers
 
+LONGEST_UNIT = 90
+"""Characters of a unit's name. The kernel takes 107 bytes of a path (unix(7)), and ``run/UNIT/123.sock.new`` is one."""
 _FUSED = "Leave the step in the unit of the service: take out what sets it apart."
 
 
@@ -42,6 +44,11 @@ def of_steps(service: Service, path: Path, signed: Mapping[str, Signature]) -> I
         if not service.steps[step].alone:
             continue
         at = (*path, "steps", step)
+        unit = f"{path[-1]}.{step}"
+        if len(unit) > LONGEST_UNIT:
+            problem = f"would be the unit {unit}, whose name has {len(unit)} characters: {LONGEST_UNIT} are the most"
+            remedy = "Give the service or the step a shorter name, or leave the step in the unit of the service."
+            yield Finding(at, problem, remedy, of_key=True)
         sides = (("takes", signature.inputs), ("gives", signature.outputs))
         rows = [f"{verb} {name} {kind}" for verb, side in sides for name, kind in side.items() if kind.ragged]
         if rows:

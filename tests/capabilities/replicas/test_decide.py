@@ -24,6 +24,7 @@ from longspan.capabilities.replicas.decide import (
     socket_of,
     trip,
 )
+from longspan.spec.sockets import LONGEST_UNIT
 from longspan.spec.units import Unit
 from longspan.system.records import Endpoint, Replica, ReplicaState, Slot, Wanted
 from longspan.wire.orders import Identity, Work
@@ -281,3 +282,8 @@ def test_whatever_happens_the_world_converges_and_nobody_routed_is_drained(event
         assert machine.serving(one.unit.digest) == one.unit.replicas
     assert len(machine.slots) == sum(one.unit.replicas for one in wanted)
     assert len(machine.routed) == len(machine.slots)
+
+
+def test_the_kernel_takes_the_socket_of_the_longest_unit_that_a_file_may_have() -> None:
+    path = f"{socket_of('u' * LONGEST_UNIT, 999)}.new"  # as `serving.slot` binds it
+    assert len(path) <= 107
