@@ -20,7 +20,7 @@ _NEARLY_ALL = 0.95
 """Replicas whose requests do not wait too long are not busier than this, whatever their service times say."""
 
 
-class Need(msgspec.Struct, frozen=True):
+class Need(msgspec.Struct, frozen=True, gc=False):
     """What one signal asks for."""
 
     signal: str

@@ -7,7 +7,7 @@ import msgspec
 _BEYOND_BELIEF = 1e12
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A unit over the `span` since the tick before, or several such merged (`window.merged`).
 
     None is a signal that is missing. All replicas together, but for `cpu`, which is the mean of them.
@@ -48,7 +48,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         return self.arrivals == 0 and self.in_flight == 0
 
 
-class Lesson(msgspec.Struct, frozen=True):
+class Lesson(msgspec.Struct, frozen=True, gc=False):
     """So many replicas were seen not to be enough at so many requests a second."""
 
     replicas: int
