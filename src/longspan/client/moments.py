@@ -39,8 +39,9 @@ def moment(text: str, now: datetime | None = None) -> datetime:
         else:
             found = datetime.fromisoformat(text)
             found = found if found.tzinfo is not None else found.replace(tzinfo=now.tzinfo)
+        found.astimezone(UTC)  # at either end of the calendar there is no such moment
         return min(now, found + _rest(text)) if found <= now else found
-    except ValueError:
+    except (ValueError, OverflowError):
         remedy = "Write 10:03, 10:03:20, 2026-11-24 10:03 or 2026-11-24T10:03:00Z"
         raise NoMoment(f"{text[:60]!r} is no moment", at="--at", remedy=remedy) from None
 

@@ -1,7 +1,8 @@
 """What may cross a socket, and which socket can there be?
 
-Arrays cross it. Rows of different sizes do not: neither into a service nor out of it, nor to a step in a unit of its own (one that has
-`pad:` is called with arrays). Nor does a stream go from unit to unit. And the path of a socket has the unit's name in it.
+Arrays cross it. Rows of different sizes do not: neither into a service nor out of it, nor to a step in a unit of its
+own (one that has `pad:` is called with arrays). Nor does a stream go from unit to unit. And the path of a unit's sockets
+has its name in it, so that name cannot be of any length.
 """
 
 from __future__ import annotations

@@ -57,6 +57,25 @@ def test_a_moment_of_the_past_is_explained_by_the_decision_that_was_in_force(lif
     assert again.decision == now.decision
 
 
+@pytest.mark.parametrize("far", ["0001-01-01T00:00:00+14:00", "1969-07-20T20:17:00Z"])
+def test_of_a_moment_before_all_that_was_recorded_nothing_is_known(life: Life, far: str) -> None:
+    life.tick(3)
+    with pytest.raises(LongspanError, match="nothing is recorded of read"):
+        Doors(life).explained("read", far)
+
+
+def test_a_moment_that_no_calendar_of_ours_reaches_is_one_to_come(life: Life) -> None:
+    life.tick(3)
+    (last,) = Doors(life).explained("read", "9999-12-31T23:59:59-14:00")
+    assert last.decision == Doors(life).explained("read", "")[0].decision
+
+
+def test_a_replay_that_goes_back_beyond_all_times_takes_what_there_is(life: Life) -> None:
+    life.tick(30)
+    order = messages.ReplayOrder(policy="scaling: {max: 4}", file="policy.yaml", since_seconds=999_999_999 * 86_400.0)
+    assert Doors(life).replay("read", order).moments
+
+
 def test_the_latest_decisions_are_there_for_whoever_watches(life: Life) -> None:
     life.tick(3)
     (latest,) = Doors(life).decisions()

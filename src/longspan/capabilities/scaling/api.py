@@ -21,6 +21,8 @@ _CHANGES = 5
 """Changes told with an explanation."""
 _ROWS = 2_000
 """Moments told with a replay; of more, one in so many."""
+_LAST_MOMENT = 2**63 - 1
+"""In the year 2262. What lies beyond can be written as text, but not be looked for."""
 
 
 class Past(Protocol):
@@ -66,7 +68,7 @@ def router(scaling: Scaling, *, clock: Callable[[], int], knock: Callable[[], No
         if unit not in scaling.history.units():
             _of(unit, scaling.history.units())
             raise LongspanError(f"{unit} is a service of several units", remedy="Name one of them: longspan status")
-        notes = scaling.history.between(unit, now - round(order.since_seconds * 1e9), now)
+        notes = scaling.history.between(unit, max(0, now - round(order.since_seconds * 1e9)), now)
         if (found := compare(notes, policy)) is None:
             raise LongspanError(f"nothing is recorded of {unit} in that time", remedy="Go further back with --since")
         return _replayed(unit, found)
@@ -167,7 +169,8 @@ def _nanoseconds(text: str) -> int:
     if found.tzinfo is None:
         raise LongspanError(f"{text} names no time zone", remedy="Write RFC 3339: 2026-11-24T10:03:00Z")
     # The whole microsecond is meant: a moment that we told in microseconds must find what it was told of.
-    return int(found.replace(microsecond=0).timestamp()) * 10**9 + (found.microsecond // 1000 + 1) * 10**6 - 1 + 999
+    meant = int(found.replace(microsecond=0).timestamp()) * 10**9 + (found.microsecond // 1000 + 1) * 10**6 - 1 + 999
+    return max(0, min(meant, _LAST_MOMENT))
 
 
 def _rfc3339(at: int) -> str:
