@@ -74,13 +74,11 @@ def test_a_decision_is_explained_with_its_numbers_and_its_bounds() -> None:
     assert explain.seen(noted.record) == (
         "over 1 s: 2 of 2 replicas ready",
         "10.0 requests/s",
-        "cpu 90% of what a replica is granted (kept at 75%)",
+        "cpu 90% of what a replica is granted (kept at 75%), which needs 3",
         "1.0 requests in flight (no signal of this policy)",
-        "queue wait 120 ms (50 ms allowed)",
+        "queue wait 120 ms (50 ms allowed), which needs 3",
         "20 ms of work a request",
         "95% answered within 30 ms",
-        "cpu 90% of what a replica is granted over all of it needs 3 at 75%",
-        "queue wait 120 ms over all of it needs 3 at 50 ms",
     )
     assert explain.rules(noted) == (
         "min 1, max 4; grows by 4 in 6 s at most, shrinks by 1 in 120 s at most",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from longspan.capabilities.scaling.decide import lessons as learnt
-from longspan.capabilities.scaling.decide import trend
+from longspan.capabilities.scaling.decide import staying, trend
 from longspan.capabilities.scaling.decide import window as windows
 from longspan.capabilities.scaling.decide.limits import Limits, Room, limits, no_room
 from longspan.capabilities.scaling.decide.needs import Need, most, needs, over_one, seconds, told
@@ -22,8 +22,6 @@ from longspan.spec.scaling import Policy
 
 CLEARLY_OVER = 1.1
 """So many times a set point is clearly over it: a panic window is enough to act on."""
-SLOWER = 1.5
-"""So many times the 95th percentile that was usual is worth a word."""
 _NEWEST = 2
 """Entries of the panic window that are the last moments."""
 WORKED_OFF = 0.9
@@ -97,12 +95,18 @@ def _to_grow(case: Case, moment: Seen | None) -> _Asked | None:
     if (soon := _soon(case, moment, backlog)) is not None:
         return soon
     entries = windows.last(case.window.strength(), policy.stable_seconds) if backlog else None
-    if entries is not None and over_one(entries, policy):
+    # What was too much and is no more asks for nothing: the last moments must be over a set point as well.
+    if entries is not None and over_one(entries, policy) and _over(moment, case):
         lasting = windows.merged(entries)
         need = most(needs(lasting, policy, fewer=False))
         if need is not None and need.replicas > current:
             return _Asked(need, f"over the last {seconds(lasting.span)}", lasting)
     return None
+
+
+def _over(moment: Seen, case: Case) -> bool:
+    need = most(needs(moment, case.policy, fewer=False))
+    return need is not None and need.replicas > case.current
 
 
 def _soon(case: Case, moment: Seen, backlog: bool) -> _Asked | None:
@@ -127,12 +131,14 @@ def _amount(case: Case, moment: Seen, backlog: bool) -> _Asked:
     return _Asked(need, f"over the last {seconds(seen.span)}", seen)
 
 
-def _worked_off(case: Case) -> bool:
-    """Are the last ones that came just answering what had queued before them?"""
+def _worked_off(case: Case) -> str:
+    """Are the last ones that came just answering what had queued before them? Then the numbers of it, in words."""
     recent = case.window.recent()
     came = any(one.ready < recent[-1].ready for one in (*case.window.blocks, *case.window.fresh))
     before, now = recent[0].in_flight, recent[-1].in_flight
-    return came and before is not None and now is not None and now < WORKED_OFF * before
+    if not came or before is None or now is None or now >= WORKED_OFF * before:
+        return ""
+    return f"{before:.1f} requests in flight became {now:.1f}"
 
 
 def _grow(case: Case, bounds: Limits, asked: _Asked) -> Decision:
@@ -239,36 +245,16 @@ def _stays(case: Case, why: str) -> Decision:
 
 
 def _ordinary(case: Case, bounds: Limits, moment: Seen) -> str:
-    if moment.idle:
-        return "nothing to do" + (f"; {_rest(case.current, bounds, case.policy, None)}" if bounds.least > 1 else "")
-    if moment.ready < case.current:
-        return f"{case.current - moment.ready} of {case.current} still start"
-    if (slow := _slow_by_itself(case, moment)) != "":
-        return slow
-    return "enough: " + "; ".join([_beside(one, case.policy) for one in needs(moment, case.policy, fewer=False)])
-
-
-def _beside(need: Need, policy: Policy) -> str:
-    """``cpu 41% (75%)``: what is seen, and its set point."""
-    match need.signal:
-        case "cpu":
-            return f"cpu {need.value:.0%} (kept at {policy.cpu or 0:.0%})"
-        case "in_flight":
-            return f"{need.value:.1f} requests in flight ({policy.in_flight or 0:g} each)"
-    return f"queue wait {seconds(need.value)} ({seconds(policy.queue_wait_seconds or 0)})"
-
-
-def _slow_by_itself(case: Case, moment: Seen) -> str:
-    """Answers take clearly longer than they did, and it is not the waiting: words for that, or none."""
-    waited, took = moment.queue_wait, moment.p95
-    if took is None or waited is None or waited > took / 5:
-        return ""
-    past = [one.p95 for one in case.window.blocks if one.p95 is not None]
-    if not past or took < SLOWER * (before := sum(past) / len(past)):
-        return ""
-    return (
-        f"95% are answered within {seconds(took)}, before {seconds(before)}, but wait only {seconds(waited)}: "
-        "slow by itself, replicas will not help"
+    limited = case.current <= bounds.least and bounds.least > 1
+    return staying.reason(
+        staying.Staying(
+            policy=case.policy,
+            current=case.current,
+            moment=moment,
+            before=case.window.blocks,
+            least=_rest(case.current, bounds, case.policy, None) if limited else "",
+            backlog=_worked_off(case),
+        )
     )
 
 

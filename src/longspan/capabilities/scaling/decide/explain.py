@@ -8,7 +8,7 @@ from longspan.base.units import format_share
 from longspan.capabilities.scaling.decide import lessons as learnt
 from longspan.capabilities.scaling.decide.history import Noted, Record
 from longspan.capabilities.scaling.decide.limits import limits
-from longspan.capabilities.scaling.decide.needs import needs, seconds, told
+from longspan.capabilities.scaling.decide.needs import needs, seconds
 from longspan.capabilities.scaling.decide.values import Seen
 
 _NOT_A_SIGNAL = "no signal of this policy"
@@ -24,6 +24,7 @@ def seen(record: Record) -> tuple[str, ...]:
 def _seen(record: Record, at: Seen) -> Iterator[str]:
     policy = record.policy
     missing = at.ready - at.pages
+    asked = {need.signal: f", which needs {need.replicas}" for need in needs(at, policy)}
     yield f"over {seconds(at.span)}: {at.ready} of {record.before} replicas ready" + (
         f", signals of {missing} missing" if missing > 0 else ""
     )
@@ -32,19 +33,18 @@ def _seen(record: Record, at: Seen) -> Iterator[str]:
         yield f"{at.arrivals:.1f} requests/s{refused}"
     if at.cpu is not None:
         point = f"kept at {format_share(policy.cpu)}" if policy.cpu is not None else _NOT_A_SIGNAL
-        yield f"cpu {at.cpu:.0%} of what a replica is granted ({point})"
+        yield f"cpu {at.cpu:.0%} of what a replica is granted ({point}){asked.get('cpu', '')}"
     if at.in_flight is not None:
         point = f"{policy.in_flight:g} meant for each replica" if policy.in_flight is not None else _NOT_A_SIGNAL
-        yield f"{at.in_flight:.1f} requests in flight ({point})"
+        yield f"{at.in_flight:.1f} requests in flight ({point}){asked.get('in_flight', '')}"
     if at.queue_wait is not None:
         wait = policy.queue_wait_seconds
         point = f"{seconds(wait)} allowed" if wait is not None else _NOT_A_SIGNAL
-        yield f"queue wait {seconds(at.queue_wait)} ({point})"
+        yield f"queue wait {seconds(at.queue_wait)} ({point}){asked.get('queue_wait', '')}"
     if at.service is not None:
         yield f"{seconds(at.service)} of work a request"
     if at.p95 is not None:
         yield f"95% answered within {seconds(at.p95)}"
-    yield from (told(need, policy, "over all of it") for need in needs(at, policy))
 
 
 def rules(noted: Noted) -> tuple[str, ...]:
