@@ -6,7 +6,7 @@
     GET    /v1/scaling/{name}?at=                   list of Explained: of a unit, or of each unit of a service
     POST   /v1/scaling/{unit}/replay  ReplayOrder   Replayed
     POST   /v1/scale                  ScaleOrder    Scaled           409 when the machine cannot grant it
-    DELETE /v1/scale/{unit}
+    DELETE /v1/scale/{unit}                         Scaled
 
 Times are RFC 3339 in UTC.
 """
@@ -58,12 +58,13 @@ class ScaleOrder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scaled:
-    """A unit that is held. `before`: the replicas that it had."""
+    """A unit that is held, or held no longer. `before`: the replicas that it had."""
 
     unit: str
     before: int
     replicas: int
-    until: str
+    until: str = ""
+    """Empty when nobody holds it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +137,6 @@ class ScalingControl(Control):
         """Hold a unit at a number of replicas."""
         return self._ask("POST", "/v1/scale", Scaled, order)
 
-    def unscale(self, unit: str) -> None:
+    def unscale(self, unit: str) -> Scaled:
         """Hold it no longer."""
-        self._send("DELETE", f"/v1/scale/{quote(unit, safe='')}")
+        return self._ask("DELETE", f"/v1/scale/{quote(unit, safe='')}", Scaled)

@@ -117,5 +117,6 @@ def test_who_holds_a_unit_wakes_the_next_trip(life: Life) -> None:
     scaled = doors.scale(order)
     assert (scaled.before, scaled.replicas, doors.knocks) == (2, 3, 1)
     assert life.ledger.pins()["plain"].author == "ana@laptop"
-    doors.unscale("plain")
+    freed = doors.unscale("plain")
+    assert (freed.before, freed.replicas, freed.until) == (3, 2, "")
     assert (life.ledger.pins(), doors.knocks) == ({}, 2)

@@ -82,11 +82,12 @@ def router(scaling: Scaling, *, clock: Callable[[], int], knock: Callable[[], No
         knock()
         return messages.Scaled(unit=pin.unit, before=before, replicas=pin.replicas, until=_rfc3339(pin.until))
 
-    @routes.delete("/scale/{unit}", status_code=204)
-    def unscale(unit: str) -> None:
+    @routes.delete("/scale/{unit}")
+    def unscale(unit: str) -> messages.Scaled:
         """Hold it no longer: the scaler, or the file, says how many."""
-        run.release(scaling, unit, clock())
+        before, replicas = run.release(scaling, unit, clock())
         knock()
+        return messages.Scaled(unit=unit, before=before, replicas=replicas)
 
     return routes
 

@@ -18,6 +18,7 @@ from longspan.client.scaling import (
     Explained,
     Replayed,
     ReplayOrder,
+    Scaled,
     ScaleOrder,
     ScalingControl,
 )
@@ -161,19 +162,24 @@ def scale(
     place.must_exist()
     control = ScalingControl(place.state)
     if count == "auto":
-        control.unscale(unit)
-        if not json:
-            say(f"{unit} is held no longer")
+        _scaled(control.unscale(unit), json)
         return
     if not count.isascii() or not count.isdigit() or len(count) > 4:
         raise Misused(f"{count[:20]!r} is no number of replicas", remedy="Give a number, or auto")
     seconds = _seconds(for_, "--for")
-    scaled = control.scale(ScaleOrder(unit=unit, replicas=int(count), for_seconds=seconds, author=author()))
+    order = ScaleOrder(unit=unit, replicas=int(count), for_seconds=seconds, author=author())
+    _scaled(control.scale(order), json)
+
+
+def _scaled(scaled: Scaled, json: bool) -> None:
     if json:
         say_json(scaled)
         return
-    was = f"{scaled.before} -> " if scaled.before != scaled.replicas else ""
-    say(f"{unit}: {was}{scaled.replicas}, held until {local(scaled.until)} ({zone()})")
+    count = f"{scaled.before} -> " * (scaled.before != scaled.replicas) + str(scaled.replicas)
+    if scaled.until:
+        say(f"{scaled.unit}: {count}, held until {local(scaled.until)} ({zone()})")
+    else:
+        say(f"{scaled.unit} is held no longer: {count}")
 
 
 def _change(change: DecisionView) -> str:

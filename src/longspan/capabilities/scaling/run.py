@@ -106,10 +106,11 @@ def hold(pins: Pins, unit: str, replicas: int, *, seconds: float, author: str, n
     return before, pin
 
 
-def release(pins: Pins, unit: str, now: int) -> None:
-    """Hold it no longer. Raises `LongspanError` for a unit that is none."""
-    _known(unit, {one.name: one for one in pins.counted(now)})
+def release(pins: Pins, unit: str, now: int) -> tuple[int, int]:
+    """Hold it no longer; the count that it had, and that it has now. Raises `LongspanError` for a unit that is none."""
+    before = _known(unit, {one.name: one for one in pins.counted(now)}).replicas
     pins.unpin(unit)
+    return before, _known(unit, {one.name: one for one in pins.counted(now)}).replicas
 
 
 def _known(name: str, units: Mapping[str, Unit]) -> Unit:
