@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from longspan.capabilities.scaling.decide import Decision, explain
+import msgspec
+
+from longspan.capabilities.scaling.decide import Decision, Room, explain
 from longspan.capabilities.scaling.decide.compare import compare
 from longspan.capabilities.scaling.decide.history import Noted, recorded
 from longspan.capabilities.scaling.decide.replay import Load, run
@@ -45,6 +47,19 @@ def test_more_replicas_cost_more_and_wait_less() -> None:
     assert other.replica_seconds > same.replica_seconds
     assert other.worst_wait < same.worst_wait
     assert next(decision.reason for _, _, decision in found.decisions) == "1 -> 3: min is 3"
+
+
+def test_another_policy_has_no_more_room_than_the_machine_had() -> None:
+    def with_room(noted: Noted) -> Noted:
+        record = msgspec.structs.replace(noted.record, room=Room(2, "2 of 2 cores are granted"))
+        return msgspec.structs.replace(noted, record=record)
+
+    found = compare([with_room(noted) for noted in life(POLICY)], Policy(min=3, max=4))
+    assert found is not None
+    assert max(row.other_replicas for row in found.rows) == 2
+    assert [decision.reason for _, _, decision in found.decisions] == [
+        "1 -> 2: min is 3; the machine has no room for a third: so it was recorded"
+    ]
 
 
 def test_what_was_not_recorded_is_told_and_nothing_is_made_of_nothing() -> None:

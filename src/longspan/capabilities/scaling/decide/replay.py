@@ -2,8 +2,9 @@
 
 The recorded arrivals go through a fluid model of the queue, second by second: what comes in is worked off by as many
 replicas as there are, each request takes the time it took then, what is beyond that waits, and the wait of a queue
-that is not full is that of `queueing`. The decider is the real one. It is a model: the policy that was in force goes
-through it as well, and by what really happened one may judge how far to believe it.
+that is not full is that of `queueing`. The decider is the real one, and the machine has room for as many as
+it had then. It is a model: the policy that was in force goes through it as well, and by what really happened one may
+judge how far to believe it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 
 from longspan.capabilities.scaling.decide import queueing
 from longspan.capabilities.scaling.decide.history import Noted
+from longspan.capabilities.scaling.decide.limits import Room
 from longspan.capabilities.scaling.decide.state import State, step
 from longspan.capabilities.scaling.decide.values import Decision, Seen
 from longspan.spec.scaling import Policy
@@ -28,6 +30,7 @@ _LONGEST_GAP = 130.0
 """Seconds that a record may be apart from the one before; of a longer time too little is known."""
 _NEARLY_ALL = 0.99
 MOST_STEPS = 100_000
+_ROOM = "so it was recorded"
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -40,6 +43,8 @@ class Load(msgspec.Struct, frozen=True):
     """Seconds of a replica for one request."""
     cpu: float
     """The same in granted cores."""
+    room: Room | None = None
+    """What the machine had room for."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -65,18 +70,19 @@ def recorded(notes: Sequence[Noted]) -> tuple[list[Load], float]:
         if seen is None or seen.arrivals is None or seen.span > _LONGEST_GAP:
             left_out += seen.span if seen is not None else 0.0
             continue
-        found.append(_load(noted.at, seen))
+        found.append(_load(noted.at, seen, noted.record.room))
     return found, left_out
 
 
-def _load(at: int, seen: Seen) -> Load:
+def _load(at: int, seen: Seen, room: Room | None) -> Load:
     rate, ready = seen.arrivals or 0.0, max(1, seen.ready)
     busy = (seen.cpu or 0.0) * ready
     cpu = busy / rate if rate > 0 else 0.0
     service = seen.service
     if service is None:
         service = max(cpu, queueing.inferred(ready, rate, seen.queue_wait or 0.0))
-    return Load(at, seen.span, rate, service, cpu)
+    # How much was granted then follows from the counts of then; only what there was room for holds for others too.
+    return Load(at, seen.span, rate, service, cpu, Room(room.replicas, _ROOM) if room is not None else None)
 
 
 def run(loads: Sequence[Load], policy: Policy, replicas: int) -> Iterator[Moment]:
@@ -111,7 +117,7 @@ class _Model:
             if self._steps > MOST_STEPS:
                 continue
             before = self._wanted
-            self._state, decision = step(self._state, seen, self._policy, before)
+            self._state, decision = step(self._state, seen, self._policy, before, room=load.room)
             if decision.replicas != before:
                 changes.append((at, before, decision))
                 self._resize(decision.replicas)
