@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import time
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
+import numpy as np
 import pytest
 import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longspan.base.errors import RequestError
+from longspan.serving.admission import SECOND
 from longspan.serving.egress import Caller, remote
 from longspan.serving.egress.caller import MOST_ANSWER_BYTES, MOST_IDLE
+from longspan.serving.exchange import Exchange, current
 from longspan.wire.orders import Limits
 from tests.serving.calling import apart, content, seen
 from tests.serving.running import WITHIN, service, step
@@ -209,3 +216,23 @@ def test_an_idle_connection_is_kept_for_a_while_and_then_closed(tmp_path: Path) 
         assert len(writers) == 2
 
     served(tmp_path, serve, rest)
+
+
+def test_a_kept_connection_does_not_keep_the_request_that_opened_it(tmp_path: Path) -> None:
+    async def asked(ask: Ask, caller: Caller) -> None:
+        brought = []
+
+        async def one() -> None:
+            array = np.zeros(8)
+            brought.append(weakref.ref(array))
+            endpoint: Any = SimpleNamespace(time_limit=5 * SECOND)
+            exchange = Exchange(cast("Any", None), cast("Any", SimpleNamespace(endpoint=endpoint)), {}, keep=True)
+            exchange.started, exchange.values = time.monotonic_ns(), {"x": array}
+            current.set(exchange)
+            await ask()
+
+        await asyncio.gather(*[asyncio.create_task(one()) for _ in range(3)])
+        gc.collect()
+        await seen(lambda: all(ref() is None for ref in brought))
+
+    served(tmp_path, answering(http(200, outputs()), close=False), asked)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from longspan.serving.answers import SEND_BUFFER_BYTES
 from longspan.serving.egress.connection import Answer, Connection, Lost
+from longspan.serving.exchange import current
 from longspan.wire.tensors import Buffer
 
 MOST_CONNECTIONS = 256
@@ -68,10 +69,14 @@ class Caller:
         return None
 
     async def _open(self) -> Connection:
+        # A transport keeps the context that it was made in, and so would hold the request as long as it is kept.
+        token = current.set(None)
         try:
             transport, connection = await self._loop.create_unix_connection(self._make, self._path)
         except OSError as error:
             raise Unreachable(error.strerror or "no connection") from None
+        finally:
+            current.reset(token)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         return connection
 
