@@ -217,4 +217,5 @@ def _data(event: bytes) -> bytes:
 def test_an_error_after_the_first_byte_is_told_where_the_media_type_can() -> None:
     assert error_chunk("no", "text/event-stream") == b'event: error\ndata: {"error":"no"}\n\n'
     assert error_chunk("no", "application/x-ndjson") == b'{"error":"no"}\n'
+    assert error_chunk("\udcff", "application/x-ndjson") == b'{"error":"\\\\udcff"}\n'
     assert error_chunk("no", "application/octet-stream") == b""

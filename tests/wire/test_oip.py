@@ -261,6 +261,7 @@ def test_a_common_request_goes_the_short_way_in_both_forms() -> None:
 
 def test_the_small_bodies_are_those_of_the_protocol() -> None:
     assert json.loads(oip.error_body('no "x"')) == {"error": 'no "x"'}
+    assert json.loads(oip.error_body("no \udcff")) == {"error": "no \\udcff"}, "which UTF-8 cannot hold"
     assert json.loads(oip.server_metadata("0.1.0")) == {
         "name": "longspan",
         "version": "0.1.0",

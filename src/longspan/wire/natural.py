@@ -17,6 +17,7 @@ import numpy as np
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
+from longspan.wire.oip import error_body
 from longspan.wire.tensors import Tensor, TensorError, one, to_binary, to_lists
 
 EVENT_STREAM = "text/event-stream"
@@ -133,7 +134,7 @@ def chunk(value: bytes, media_type: str) -> bytes:
 
 def error_chunk(text: str, media_type: str) -> bytes:
     """An error after the first byte, as far as the media type can say it; empty where it cannot."""
-    body = _encode({"error": text})
+    body = error_body(text)
     if media_type == EVENT_STREAM:
         return b"event: error\ndata: %b\n\n" % body
     return body + b"\n" if media_type == NDJSON else b""

@@ -12,8 +12,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def error_body(text: str) -> bytes:
-    """``{"error": text}``."""
-    return _encode({"error": text})
+    """``{"error": text}``. What UTF-8 cannot hold (half of a pair of surrogates, as in odd file names) is escaped."""
+    return _encode({"error": text.encode("utf-8", "backslashreplace").decode()})
 
 
 def server_metadata(version: str) -> bytes:
