@@ -102,7 +102,7 @@ class System:
         return next((generation for generation, _ in self.history if generation.state == state), None)
 
     def units(self, number: int) -> tuple[Unit, ...]:
-        return generations.as_held(self.history[number - 1][1], {ENTRY, APART}, self.counts, {}, self.now)
+        return generations.as_held(self.history[number - 1][1], {ENTRY: 9, APART: 9}, self.counts, {}, self.now)
 
     def work(self, socket: str) -> Work:
         slot = self.slots[socket]

@@ -19,6 +19,7 @@ system: {{name: small}}
 services:
   echo:
     settle: 0s
+    {many}
     resources: {resources}
     ready_within: {ready_within}
     accepts: {{"*/*": say.content}}
@@ -47,15 +48,17 @@ class Running:
     def now(self) -> int:
         return time.time_ns() + self.ahead_seconds * 1_000_000_000
 
-    def file(self, step: str, ready_within: str = "20s", resources: str = "{}") -> None:
+    def file(self, step: str, ready_within: str = "20s", resources: str = "{}", many: str = "replicas: 1") -> None:
         """Write the files of the system."""
-        file = FILE.format(port=self.port, ready_within=ready_within, resources=resources)
+        file = FILE.format(port=self.port, ready_within=ready_within, resources=resources, many=many)
         (self.folder / "longspan.yaml").write_text(file)
         (self.folder / "steps.py").write_text(step)
 
-    def apply(self, step: str, ready_within: str = "20s", resources: str = "{}") -> Generation:
+    def apply(
+        self, step: str, ready_within: str = "20s", resources: str = "{}", many: str = "replicas: 1"
+    ) -> Generation:
         """Write them, and accept them."""
-        self.file(step, ready_within, resources)
+        self.file(step, ready_within, resources, many)
         accepted, _ = generations.apply(
             self.world.generations, self.world.ledger, author="ada", on=None, now=self.now()
         )

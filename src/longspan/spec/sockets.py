@@ -1,7 +1,7 @@
 """What may cross a socket, and which socket can there be?
 
 Arrays cross it. Rows of different sizes do not: neither into a service nor out of it, nor to a step in a unit of its
-own (one that has `pad:` is called with arrays). Nor does a stream go from unit to unit. And the path of a unit's sockets
+own (one that has `pad:` is called with arrays). Nor does a stream go from unit to unit. The path of a unit's sockets
 has its name in it, so that name cannot be of any length.
 """
 

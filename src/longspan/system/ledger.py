@@ -215,6 +215,11 @@ class Ledger:
         """Write a count down, in place of the unit's last one."""
         self._put(_COUNTS, msgspec.structs.asdict(count))
 
+    def uncount(self, unit: str) -> None:
+        """Nobody decides how many the unit has any more."""
+        with self._engine.begin() as connection:
+            connection.execute(_COUNTS.delete().where(_COUNTS.c.unit == unit))
+
     def pins(self) -> dict[str, Pin]:
         """What people hold units at, by unit; those that have ended too."""
         with self._engine.connect() as connection:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from longspan.base.errors import Refused
-from longspan.capabilities.generations.decide import SECOND, Judgement, as_held, judge, rollback_target, wanted
+from longspan.capabilities.generations.decide import SECOND, Judgement, as_held, counted, judge, rollback_target, wanted
 from longspan.spec.units import Pins, Unit
 from longspan.system.records import (
     Accepted,
@@ -128,10 +128,27 @@ def test_a_count_or_a_pin_says_how_many_and_the_file_only_where_nobody_else_does
         "filed": Pin(unit="filed", replicas=9, author="ada", at=0, until=NOW),
         "none": Pin(unit="none", replicas=0, author="ada", at=0, until=NOW + 1),
     }
-    scaled = {"counted", "pinned", "none"}
-    assert {one.name: one.replicas for one in as_held(units, scaled, counts, pins, NOW)} == {
+    most = dict.fromkeys(("counted", "pinned", "none"), 8)
+    assert {one.name: one.replicas for one in as_held(units, most, counts, pins, NOW)} == {
         "filed": 2, "counted": 5, "pinned": 3, "once-scaled": 2, "none": 1,
     }  # fmt: skip
+
+
+def test_a_count_stays_within_the_bounds_of_the_file_whatever_it_was_under_another() -> None:
+    units = [unit("a", 3, name="raised"), unit("a", 1, name="lowered")]
+    counts = {one.name: Count(unit=one.name, replicas=2, reason="cpu", at=0) for one in units}
+    found = counted(units, {"raised": 4, "lowered": 1}, counts, {}, NOW)
+    assert [(one.replicas, one.reason) for one in found.values()] == [(3, "2 -> 3: min is 3"), (1, "2 -> 1: max is 1")]
+    assert counted(units, {"raised": 4}, {"lowered": counts["lowered"]}, {}, NOW) == {}
+
+
+def test_what_begins_to_scale_starts_from_what_ran_and_what_runs_scaled_already_does_not() -> None:
+    units = [unit("a", 1, name=name) for name in ("fixed", "scaled", "few")]
+    counts = {"scaled": Count(unit="scaled", replicas=2, reason="cpu", at=0)}
+    most = dict.fromkeys(("fixed", "scaled", "few"), 4)
+    found = as_held(units, most, counts, {}, NOW, before={"fixed": 6, "scaled": 3, "few": 1})
+    assert {one.name: one.replicas for one in found} == {"fixed": 4, "scaled": 2, "few": 1}
+    assert counted(units, most, counts, {"few": 1}, NOW) == counts
 
 
 def test_more_or_fewer_replicas_while_it_settles_fail_nothing() -> None:

@@ -6,7 +6,8 @@ routed beside the old ones all that time, so whatever is decided here, requests 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -40,15 +41,45 @@ class Judgement(msgspec.Struct, frozen=True):
     """Of the replica that made it fail: its log has the cause."""
 
 
+def counted(
+    units: Sequence[Unit], most: Mapping[str, int], counts: Mapping[str, Count], before: Mapping[str, int], now: int
+) -> dict[str, Count]:
+    """The counts that hold for these units, by unit.
+
+    `most`: those that scale, with their ``max``; what the scaler once concluded about another is no matter any more.
+    Of those, a count stays within the bounds of this file, whatever it was under another. `before`: how many ran under
+    the generation before; where the scaler has concluded nothing yet, it starts from there.
+    """
+    found = {}
+    for unit in units:
+        count, ran = counts.get(unit.name), before.get(unit.name, 0)
+        if unit.name not in most or (count is None and ran <= unit.replicas):
+            continue
+        known = count or Count(unit=unit.name, replicas=ran, reason=f"{ran} ran before it scaled", at=now)
+        within = min(max(known.replicas, unit.replicas), most[unit.name])
+        if within != known.replicas:
+            bound = "max" if within < known.replicas else "min"
+            reason = f"{known.replicas} -> {within}: {bound} is {within}"
+            known = Count(unit=unit.name, replicas=within, reason=reason, at=now)
+        found[unit.name] = known
+    return found
+
+
 def as_held(
-    units: Sequence[Unit], scaled: Container[str], counts: Mapping[str, Count], pins: Mapping[str, Pin], now: int
+    units: Sequence[Unit],
+    most: Mapping[str, int],
+    counts: Mapping[str, Count],
+    pins: Mapping[str, Pin],
+    now: int,
+    *,
+    before: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[Unit, ...]:
     """The units with as many replicas as they shall have at the moment, at least one each.
 
     No generation holds that number, so what changes a unit's work brings as many as run now, and a rollback too.
-    `scaled` are the units that scale: what the scaler once concluded about another is no matter any more.
+    `most` and `before` are those of `counted`.
     """
-    ours = {name: count for name, count in counts.items() if name in scaled}
+    ours = counted(units, most, counts, before, now)
     return tuple(
         msgspec.structs.replace(unit, replicas=max(1, held(unit, ours, pins, now)))  # none at all answers nobody
         for unit in units

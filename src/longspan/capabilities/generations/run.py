@@ -6,12 +6,12 @@ it true, and `settle` says on each trip whether it serves, has failed, or needs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from longspan.capabilities.generations.decide import Judgement, as_held, judge, rollback_target
+from longspan.capabilities.generations.decide import Judgement, as_held, counted, judge, rollback_target
 from longspan.spec.resources import over_budget
 from longspan.spec.units import Unit
 from longspan.system.diff import diff
@@ -63,6 +63,8 @@ class Ledger(Protocol):
     def serve(self, number: int, at: int) -> None: ...
     def fail(self, number: int, reason: str, last_log: tuple[str, ...]) -> None: ...
     def counts(self) -> dict[str, Count]: ...
+    def want(self, count: Count) -> None: ...
+    def uncount(self, unit: str) -> None: ...
     def pins(self) -> dict[str, Pin]: ...
 
 
@@ -76,7 +78,10 @@ class See(Protocol):
         ...
 
     def units(self, accepted: Accepted) -> tuple[Unit, ...]: ...
-    def scaled(self, accepted: Accepted) -> frozenset[str]: ...
+    def most(self, accepted: Accepted) -> Mapping[str, int]:
+        """The units that scale, each with the most replicas that it may have."""
+        ...
+
     def last_log(self, unit: str, slot: int) -> tuple[str, ...]: ...
     def machine(self) -> Machine: ...
 
@@ -134,7 +139,17 @@ def rollback(see: See, ledger: Ledger, *, author: str, to: int | None, now: int)
 
 def units_now(see: See, ledger: Ledger, accepted: Accepted, now: int) -> tuple[Unit, ...]:
     """The units of an accepted system, with as many replicas as they shall have at the moment."""
-    return as_held(see.units(accepted), see.scaled(accepted), ledger.counts(), ledger.pins(), now)
+    before = _before(see, ledger, accepted, now)
+    return as_held(see.units(accepted), see.most(accepted), ledger.counts(), ledger.pins(), now, before=before)
+
+
+def _before(see: See, ledger: Ledger, accepted: Accepted, now: int) -> dict[str, int]:
+    """Unit -> replicas that it has by the current generation, whoever holds it meanwhile; empty for that one itself."""
+    current = ledger.current()
+    if current is None or current.accepted is accepted:
+        return {}
+    units = as_held(see.units(current.accepted), see.most(current.accepted), ledger.counts(), {}, now)
+    return {unit.name: unit.replicas for unit in units}
 
 
 def settle(see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: GatewaySeen, now: int) -> Judgement | None:
@@ -149,7 +164,7 @@ def settle(see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: Gatew
         case "ready":
             ledger.ready(pending.number, now)
         case "serve":
-            ledger.serve(pending.number, now)
+            _serve(see, ledger, pending, now)
         case "fail":
             log = see.last_log(judgement.unit, judgement.slot) if judgement.slot is not None else ()
             ledger.fail(pending.number, judgement.reason, log)
@@ -158,13 +173,29 @@ def settle(see: See, ledger: Ledger, replicas: Sequence[Replica], gateway: Gatew
     return judgement
 
 
+def _serve(see: See, ledger: Ledger, pending: Generation, now: int) -> None:
+    """The pending generation serves; counts are what hold by its file, and those that nobody decides any more go."""
+    units, most, counts = see.units(pending.accepted), see.most(pending.accepted), ledger.counts()
+    for name, count in counted(units, most, counts, _before(see, ledger, pending.accepted, now), now).items():
+        if count != counts.get(name):
+            ledger.want(count)
+    ledger.serve(pending.number, now)
+    for unit in units:
+        # Of a unit that is gone it stays: it may come back, as after a rollback, to the load that it had.
+        if unit.name in counts.keys() - most.keys():
+            ledger.uncount(unit.name)
+
+
 def _afford(see: See, ledger: Ledger, accepted: Accepted, now: int) -> None:
-    """Raises `Refused` with the numbers when replicas are granted more than this machine has."""
-    units = units_now(see, ledger, accepted, now)
+    """Raises `Refused` with the numbers when replicas are granted more than this machine has.
+
+    As many as there would be now; and as many as the file says, which there will be when no pin holds fewer any more.
+    """
     machine = see.machine()
-    refusal = over_budget(units, {unit.name: unit.replicas for unit in units}, machine.cores, machine.memory_bytes)
-    if refusal is not None:
-        raise refusal
+    for units in (units_now(see, ledger, accepted, now), see.units(accepted)):
+        refusal = over_budget(units, {unit.name: unit.replicas for unit in units}, machine.cores, machine.memory_bytes)
+        if refusal is not None:
+            raise refusal
 
 
 def _planned(see: See, current: Generation | None, accepted: Accepted) -> Planned:

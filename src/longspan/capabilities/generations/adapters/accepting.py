@@ -37,7 +37,7 @@ class _Made(NamedTuple):
 
     accepted: Accepted
     units: tuple[Unit, ...]
-    scaled: frozenset[str]
+    most: Mapping[str, int]
 
 
 class Generations:
@@ -93,9 +93,9 @@ class Generations:
         """The units of an accepted system."""
         return self._made(accepted).units
 
-    def scaled(self, accepted: Accepted) -> frozenset[str]:
-        """Those of them that scale."""
-        return self._made(accepted).scaled
+    def most(self, accepted: Accepted) -> Mapping[str, int]:
+        """Those of them that scale, each with the most replicas that it may have."""
+        return self._made(accepted).most
 
     def _made(self, accepted: Accepted) -> _Made:
         # Those of the last few are kept at hand, since every trip asks.
@@ -103,7 +103,7 @@ class Generations:
             if made.accepted is accepted:
                 return made
         system = System.from_canonical(accepted.system)
-        made = _Made(accepted, units(system, accepted.described, accepted.pins), _that_scale(accepted.system))
+        made = _Made(accepted, units(system, accepted.described, accepted.pins), _most(accepted.system))
         # Replaced, never changed: the API's threads ask as well.
         self._at_hand = (made, *self._at_hand[: _AT_HAND - 1])
         return made
@@ -135,11 +135,12 @@ def secrets_key(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _that_scale(system: Mapping[str, Any]) -> frozenset[str]:
+def _most(system: Mapping[str, Any]) -> dict[str, int]:
     """The units that have a ``scaling:`` section, by the canonical form: it knows no key that the house has not."""
-    services = system["services"].items()
-    steps = {f"{name}.{step}" for name, one in services for step, keys in one["steps"].items() if "scaling" in keys}
-    return frozenset({name for name, one in services if "scaling" in one} | steps)
+    sections = {}
+    for name, service in system["services"].items():
+        sections |= {name: service} | {f"{name}.{step}": keys for step, keys in service["steps"].items()}
+    return {unit: keys["scaling"]["max"] for unit, keys in sections.items() if "scaling" in keys}
 
 
 def _pinned(loaded: Loaded, paths: Mapping[str, Path]) -> dict[str, ModelPin]:
