@@ -137,7 +137,7 @@ def secrets_key(path: Path) -> bytes:
 
 def _most(system: Mapping[str, Any]) -> dict[str, int]:
     """The units that have a ``scaling:`` section, by the canonical form: it knows no key that the house has not."""
-    sections = {}
+    sections: dict[str, Mapping[str, Any]] = {}
     for name, service in system["services"].items():
         sections |= {name: service} | {f"{name}.{step}": keys for step, keys in service["steps"].items()}
     return {unit: keys["scaling"]["max"] for unit, keys in sections.items() if "scaling" in keys}
