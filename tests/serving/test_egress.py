@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from longspan.base.errors import RequestError
+from longspan.base.signatures import TensorType
 from longspan.serving.egress import Caller, Remote
 from longspan.wire.orders import Limits, Work
 from tests.serving.calling import VERSION, apart, call, calls, content, refusal, seen, unit
@@ -21,13 +22,14 @@ from tests.serving.running import ROWS, WITHIN, Running, step, until
 
 SAME, FAIL, WAIT = step("same", "same"), step("fail", "fail"), step("wait", "wait")
 DOUBLE = step("double", "double", {"rows": ROWS}, {"result": ROWS})
+TOTAL = step("total", "total", {"rows": ROWS}, {"result": TensorType("FP32", (1,))})
 PATH = f"/v2/models/graph.wait/versions/{VERSION}/infer"
 
 
 @pytest.fixture(scope="module")
 def callee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("callee")
-    work = Work(unit="graph.steps", code="code", services=tuple(unit(one) for one in (SAME, FAIL, WAIT, DOUBLE)))
+    work = Work(unit="graph.steps", code="code", services=tuple(unit(one) for one in (SAME, FAIL, WAIT, DOUBLE, TOTAL)))
     running = Running(folder, work).start()
     yield running
     running.stop()
@@ -37,6 +39,12 @@ def test_arrays_go_and_arrays_come(callee: Running) -> None:
     rows = np.arange(8, dtype="f4").reshape(2, 4)
     assert np.array_equal(call(callee.socket, apart(DOUBLE), {"rows": rows})["result"], rows * 2)
     assert call(callee.socket, apart(SAME), content(b"\x00\xff"))["result"].tolist() == [b"\x00\xff"]
+
+
+def test_a_step_that_makes_one_answer_of_all_rows_may_be_given_none(callee: Running) -> None:
+    for count in (2, 0, 1):
+        result = call(callee.socket, apart(TOTAL), {"rows": np.ones((count, 4), "f4")})["result"]
+        assert result.tolist() == [4.0 * count]
 
 
 def test_large_tensors_go_and_come_over_one_kept_connection(callee: Running) -> None:
