@@ -140,6 +140,20 @@ def test_an_answer_in_chunks_is_an_answer(tmp_path: Path) -> None:
     assert served(tmp_path, answering(chunked), asked) == [b"x"]
 
 
+def test_an_interim_answer_is_none_and_the_next_request_does_not_get_this_ones(tmp_path: Path) -> None:
+    """What comes late for one request would else be taken for the answer to another."""
+
+    async def serve(number: int, request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nlink: </x>\r\n\r\n")
+        await asyncio.sleep(0)
+        writer.write(http(200, outputs(data=[str(number)])))
+
+    async def often(ask: Ask, caller: Caller) -> list[bytes]:
+        return [element for _ in range(3) for element in (await ask())["result"].tolist()]
+
+    assert served(tmp_path, serve, often) == [b"1", b"2", b"3"]
+
+
 @given(st.binary(max_size=60), st.booleans())
 def test_whatever_comes_back_the_call_ends_in_outputs_or_an_error(
     tmp_path_factory: pytest.TempPathFactory, tail: bytes, started: bool

@@ -3,7 +3,7 @@
 A small answer goes through the parser whole. Of a large one only the head does: its body is received into the memory
 that it stays in, so a megabyte is copied once, by the kernel.
 
-Source: RFC 9112 (framing).
+Sources: RFC 9112 (framing), RFC 9110 (interim answers).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from longspan.wire.tensors import Buffer
 MOST_HEAD_BYTES = 64 << 10
 HEAD_BYTES = 16 << 10
 """Read at once, as long as the body is not being received."""
+
+FINAL = 200
+"""A status below it is only interim: the answer is still to come (RFC 9110, 15.2)."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -141,7 +144,10 @@ class Connection(asyncio.BufferedProtocol):
             self._body[: self._received] = self._parsed
 
     def on_message_complete(self) -> None:
-        self._complete(self._parsed)
+        if self._parser.get_status_code() < FINAL:
+            self._fields = {}
+        else:
+            self._complete(self._parsed)
 
     # Ends --------------------------------------------------------------------------------------------------
 
