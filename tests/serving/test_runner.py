@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 import pytest
-import uvloop
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
@@ -22,69 +21,7 @@ from longspan.serving.runner import CLOSE, Groups, Workshop
 from longspan.serving.runtimes import Runnable
 from longspan.serving.step import Step
 from longspan.serving.thread import ChainThread
-
-ROWS = TensorType("FP32", ("batch", 2))
-WITHIN = 20.0
-
-
-class Chain:
-    """A lane with one step, and what has come out of it."""
-
-    def __init__(self, pace: Pace | None, rows: int = 8, queue: int = 1000, parts: bool = False) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.pause = 0.0
-        self.threads: list[str] = []
-        self.sizes: list[int] = []
-        self.begun = asyncio.Event()
-        """The step has been entered in the thread."""
-        self.done: asyncio.Queue[Exchange] = asyncio.Queue()
-        self.chain_thread = ChainThread(self.loop)
-        runnable = Runnable("double", "sync", Signature({"x": ROWS}, {"y": ROWS}), self._double)
-        step = Step("double", runnable, {"x": "x"}, ["y"], first=True, final=False, own=False, repeatable=True)
-        workshop = Workshop(self.loop, self.chain_thread, lambda: None)
-        limits = Limits([rows], [rows], rows, rows)
-        finish = self.done.put_nowait
-        self.lane = Groups("double", [step], limits, pace, workshop, queue=queue, finish=finish, parts=parts)
-
-    def _double(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        self.threads.append(threading.current_thread().name)
-        self.sizes.append(len(inputs["x"]))
-        self.loop.call_soon_threadsafe(self.begun.set)
-        if self.pause:
-            # Busy, so that no other process may be blamed for it: only time in which this one runs counts as slow.
-            end = time.monotonic() + self.pause
-            while time.monotonic() < end:
-                pass
-        return {"y": inputs["x"] * 2}
-
-    def put(
-        self, number: int, rows: int = 1, width: int = 2, started: int | None = None, request: str = ""
-    ) -> Exchange:
-        fields = {b"x-request-id": request.encode()}
-        exchange = Exchange(cast("Any", None), cast("Any", None), fields, keep=True)
-        exchange.values = {"x": np.full((rows, width), number, np.float32)}
-        exchange.rows, exchange.alike = rows, (width,)
-        exchange.started = time.monotonic_ns() if started is None else started
-        self.lane.take(exchange)
-        return exchange
-
-    async def get(self) -> Exchange:
-        return await asyncio.wait_for(self.done.get(), WITHIN)
-
-
-def on_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    loop = uvloop.new_event_loop()
-    try:
-        loop.run_until_complete(test())
-    finally:
-        loop.close()
-
-
-def number(exchange: Exchange) -> float:
-    """What the request was made with, told by its answer."""
-    answers = exchange.values["double.y"]
-    assert (answers == answers[0, 0]).all()
-    return float(answers[0, 0]) / 2
+from tests.serving.one_chain import ROWS, WITHIN, Chain, number, on_loop
 
 
 def test_a_request_that_comes_alone_runs_at_once() -> None:
@@ -119,32 +56,6 @@ def test_only_what_is_alike_shares_a_run_and_no_more_rows_than_the_limit() -> No
             chain.put(each, rows, width, started=chain.lane._ended)
         assert sorted([number(await chain.get()) for _ in range(5)]) == [0, 1, 2, 3, 4]
         assert chain.sizes == [4, 2, 2, 9]
-
-    on_loop(run)
-
-
-def test_a_part_is_not_said_to_wait_while_other_parts_of_its_own_request_run() -> None:
-    async def waited(*requests: str) -> float:
-        """Seconds that all of them have waited, as the load page tells."""
-        chain = Chain(None, rows=1, parts=True)
-        chain.pause = 0.02
-        for each, request in enumerate(requests):
-            chain.put(each, request=request)
-        for _ in requests:
-            await chain.get()
-        waits = chain.lane.waits(time.monotonic_ns())
-        assert (waits.begun, waits.oldest) == (len(requests), 0)
-        return waits.waited / 1e9
-
-    async def run() -> None:
-        assert await waited("a", "b", "c", "d") >= 0.02 * (1 + 2 + 3)
-        # Both of c wait for two of a and for b; the second one's wait for the first is excused.
-        mixed = await waited("a", "a", "b", "c", "c")
-        assert mixed >= 0.02 * (2 + 3 + 3)
-        alone = await waited("a", "a", "a", "a", "a")
-        assert alone < 0.02 * (1 + 2 + 3 + 4) / 2, (
-            "what waits behind its like is excused, but for the way into the thread"
-        )
 
     on_loop(run)
 
@@ -283,46 +194,14 @@ def test_requests_enter_together_for_the_sake_of_a_later_step_that_gains_by_thei
             sizes.clear()
             put(0)
             await asyncio.wait_for(begun.wait(), WITHIN)
-            for number in range(1, 9):
-                put(number)
+            for each in range(1, 9):
+                put(each)
             go.set()
             answers = sorted([float((await asyncio.wait_for(done.get(), WITHIN)).outputs["y"][0, 0]) for _ in range(9)])
-            assert answers == [2.0 * number for number in range(9)]
+            assert answers == [2.0 * each for each in range(9)]
             if sizes == [2, 8, 8]:
                 break
         assert sizes == [2, 8, 8]
         assert thread.close(WITHIN)
-
-    on_loop(run)
-
-
-def test_on_the_loop_nothing_waits_and_what_has_begun_is_counted_all_the_same() -> None:
-    async def run() -> None:
-        chain = Chain(Pace(inline=True))
-        for each in range(5):
-            chain.put(each)
-        for _ in range(5):
-            await chain.get()
-        assert chain.lane.waits(time.monotonic_ns()) == (5, 0, 0)
-
-    on_loop(run)
-
-
-def test_in_the_thread_waiting_is_counted_until_the_group_enters() -> None:
-    async def run() -> None:
-        chain = Chain(None)
-        chain.pause = 0.02
-        chain.put(0)
-        await asyncio.wait_for(chain.begun.wait(), WITHIN)
-        now = time.monotonic_ns()
-        chain.put(1, started=now)
-        waits = chain.lane.waits(now + 5)
-        assert (waits.begun, waits.oldest) == (1, 5)
-        for _ in range(2):
-            await chain.get()
-        after = chain.lane.waits(now)
-        assert (after.begun, after.oldest) == (2, 0)
-        assert after.waited > waits.waited
-        assert chain.chain_thread.close(WITHIN)
 
     on_loop(run)
