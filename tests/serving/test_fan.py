@@ -121,6 +121,16 @@ def test_a_row_that_fails_fails_its_own_request_only(limit: int) -> None:
     assert reader.step.errors == 1
 
 
+def test_a_row_of_another_rank_fails_its_own_request_only() -> None:
+    reader = Reader()
+    odd = Case(9, cut__x=np.ones((2, 3), FP32))
+    cases = [case(0, [3, 4]), odd, case(1, [5])]
+    run([reader.step], *cases)
+    assert (type(odd.error), odd.failed_at) == (IndexError, "read")
+    assert right(cases[0], 0, [3, 4])
+    assert right(cases[2], 1, [5])
+
+
 def test_a_wider_row_goes_with_fewer_others() -> None:
     reader = Reader()
     assert reader.step.padding is not None

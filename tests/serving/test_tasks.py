@@ -61,6 +61,21 @@ def test_one_failed_request_leaves_the_others_alone() -> None:
     on_loop(run)
 
 
+def test_a_condition_that_cannot_be_asked_is_told_by_the_step_that_asks() -> None:
+    def none(inputs: dict[str, Any]) -> dict[str, Any]:
+        return {"y": inputs["a"][:0]}
+
+    async def run() -> None:
+        graph = Graph(make("none", none), make("asks", later, "x", when="none.y"), make("last", add, "x asks.y"))
+        exchange = graph.put()
+        assert await graph.get() is exchange
+        assert isinstance(exchange.error, IndexError)
+        assert exchange.failed_at == "asks"
+        assert graph.thread.close(WITHIN)
+
+    on_loop(run)
+
+
 def test_requests_that_wait_for_the_same_steps_share_a_run() -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()

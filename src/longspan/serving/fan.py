@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from longspan.base.errors import RequestError
 from longspan.serving.padding import Gathered, Run
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def together(
     begun = clock()
     try:
         runs = padding.runs([given for _, given in waiting], step.rows_limit)
-    except RequestError as error:
+    except Exception as error:  # noqa: BLE001 - such as sizes that do not fit, or a model that gave another rank
         for one in waiting:
             if len(waiting) == 1:
                 fail(step, one[0], error)
@@ -62,7 +61,7 @@ def together(
         if case.error is None:
             try:
                 step.put(case, back.outputs(who))
-            except RequestError as error:
+            except Exception as error:  # noqa: BLE001 - such as rows that do not make one array
                 fail(step, case, error)
     step.padded(runs)
     step.nanoseconds += clock() - begun

@@ -189,10 +189,15 @@ class Tasks:
             return
         step = stretch.steps[0]
         self._begin(exchange)
-        if not graph.wanted(step, exchange):
+        try:
+            if not graph.wanted(step, exchange):
+                return
+            rows = graph.rows_of(step, exchange)
+        except Exception as error:  # noqa: BLE001 - such as a condition that a model gave no element of
+            graph.fail(step, exchange, error)
             return
         graph.enter(step, exchange)
-        begun, rows = monotonic_ns(), graph.rows_of(step, exchange)
+        begun = monotonic_ns()
         step.waiting += 1
         try:
             given = step.given(exchange.values)
