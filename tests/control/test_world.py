@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 
+from msgspec.structs import replace
+
+from longspan.client.load import Background, Plan, Request
 from longspan.control import http
 from tests.control.worlds import Running
 
@@ -32,3 +35,19 @@ def test_a_port_that_was_taken_before_envoy_came_is_told_and_is_all_that_waits(r
         assert f"port {running.port} is in use by pid {os.getpid()}" in http.status(running.world).gateway.trouble
     running.until(lambda: running.state(accepted.number) == "serving")
     assert http.status(running.world).gateway.trouble == ""
+
+
+def test_replicas_that_another_version_started_serve_until_those_of_this_one_do(running: Running) -> None:
+    accepted = running.apply(STEP)
+    running.until(lambda: running.state(accepted.number) == "serving")
+    [before] = running.world.ledger.slots()
+    request = Request(path="/v1/services/echo", body=b"0", content_type="application/octet-stream")
+    plan = Plan(address=f"127.0.0.1:{running.port}", requests=(request,), rate_per_second=50.0, seconds=60.0)
+    with Background(plan) as load:
+        # The same work under another name, as a version that tells it in other words would have written it down.
+        running.world.ledger.keep(replace(before, digest="0" * 64))
+        running.until(lambda: [slot.slot for slot in running.world.ledger.slots()] == [1])
+        running.until(lambda: not running.world.seen.moving)
+    assert load.report.clean, load.report
+    [after] = running.world.seen.replicas
+    assert (after.state, after.slot.restarts, after.digest) == ("ready", 0, before.digest)

@@ -117,8 +117,8 @@ class World:
         """See, decide, act, once through all corridors; what is not safe yet is left to the next trip."""
         now = self._clock()
         current, pending, slots = self.ledger.current(), self.ledger.pending(), self.ledger.slots()
-        wanted, staying, unproved = self._wish(current, pending, slots, now)
         seen, samples = self.gateway.see(), tuple(self.replicas.samples(slots))
+        wanted, staying, unproved = self._wish(current, pending, slots, seen.endpoints, now)
         if seen.pid is not None:
             self._watch(seen.pid)
         concluded, found = replicas.converge(
@@ -166,9 +166,14 @@ class World:
         return self.seen
 
     def _wish(
-        self, current: Generation | None, pending: Generation | None, slots: Sequence[Slot], now: int
+        self,
+        current: Generation | None,
+        pending: Generation | None,
+        slots: Sequence[Slot],
+        routed: frozenset[str],
+        now: int,
     ) -> tuple[tuple[Wanted, ...], tuple[Wanted, ...], frozenset[str]]:
-        """What shall run; what stays for callers on their way out; digests of work that is still judged."""
+        """What shall run; what stays although it is not that; digests of work that is still judged."""
         if self.stopping:
             return (), (), frozenset()
         units = {g.number: self._units(g, now) for g in (current, pending) if g}
@@ -180,7 +185,9 @@ class World:
         proved = {unit.digest for unit in units[current.number]} if current else set()
         judged = {unit.digest for unit in units[pending.number]} if pending else set()
         serving = current.number if current else None
-        return wanted, generations_decide.staying(wanted, slots, brought, serving), frozenset(judged - proved)
+        staying = generations_decide.staying(wanted, slots, brought, serving)
+        outdated = generations_decide.outdated(wanted, slots, brought, routed)
+        return wanted, (*outdated, *staying), frozenset(judged - proved)
 
     def _units(self, generation: Generation, now: int) -> tuple[Unit, ...]:
         return generations.units_now(self.generations, self.ledger, generation.accepted, now)

@@ -6,7 +6,8 @@ routed beside the old ones all that time, so whatever is decided here, requests 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -135,6 +136,29 @@ def staying(
     return tuple(kept[callee] for callee in sorted(kept, key=lambda one: (one.unit, one.version)))
 
 
+def outdated(
+    wanted: Sequence[Wanted], slots: Sequence[Slot], units: Mapping[int, Sequence[Unit]], routed: Container[str]
+) -> tuple[Wanted, ...]:
+    """Units that shall run on beside what is wanted, because only they serve: another version of Longspan started them.
+
+    It wrote the same work down in other words, so no unit of their generation has their digest now. They stay until
+    as many of the new ones are `routed` as are wanted. `slots` and `units` as for `staying`.
+    """
+    digests = {number: {(unit.name, unit.digest) for unit in brought} for number, brought in units.items()}
+    alive = [slot for slot in slots if slot.stopping_at is None and slot.died_at is None]
+    unknown = [slot for slot in alive if (slot.unit, slot.digest) not in digests.get(slot.generation, ())]
+    kept: dict[tuple[str, str], Wanted] = {}
+    for want in wanted if unknown else ():
+        unit = want.unit
+        served = [slot for slot in alive if (slot.unit, slot.digest) == (unit.name, unit.digest)]
+        if sum(_at(slot) in routed for slot in served) < unit.replicas:
+            old = Counter(slot.digest for slot in unknown if slot.unit == unit.name)
+            for digest, number in old.items():
+                same = msgspec.structs.replace(unit, digest=digest, replicas=number)
+                kept.setdefault((unit.name, digest), Wanted(unit=same, generation=want.generation))
+    return tuple(kept.values())
+
+
 def judge(
     pending: Generation,
     units: Sequence[Unit],
@@ -197,7 +221,11 @@ def _first_unready(units: Sequence[Unit], replicas: Sequence[Replica]) -> tuple[
 
 
 def _socket(replica: Replica) -> str:
-    return f"run/{replica.unit}/{replica.slot.slot}.sock"
+    return _at(replica.slot)
+
+
+def _at(slot: Slot) -> str:
+    return f"run/{slot.unit}/{slot.slot}.sock"
 
 
 def rollback_target(generations: Sequence[Generation], current: Generation | None, to: int | None) -> Generation:
