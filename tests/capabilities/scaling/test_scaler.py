@@ -43,10 +43,10 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Life:
-    """A system of two units; its clock is turned by hand."""
+    """A system of two units; its clocks are turned by hand, and the one on the wall can be set."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.ledger, self.seconds, self.done = ledger, 0.0, 0
+        self.ledger, self.seconds, self.set_by, self.done = ledger, 0.0, 0.0, 0
         self.machine = Machine()
         self.begin()
         system = load_text(FILE, "f").system.canonical()
@@ -59,7 +59,7 @@ class Life:
 
     @property
     def now(self) -> int:
-        return NOON + round(self.seconds * SECOND)
+        return NOON + round((self.seconds + self.set_by) * SECOND)
 
     def tick(self, times: int = 1, *, rate: int = 10, in_flight: int = 0) -> None:
         for _ in range(times):
@@ -100,6 +100,19 @@ def test_a_count_is_written_down_with_its_reason_and_recorded(life: Life) -> Non
     (change,) = life.scaler.history.changes("read", life.now, 9)
     assert (change.at, change.record.before, change.record.decision.replicas) == (count.at, 1, 3)
     assert "plain" not in life.ledger.counts()
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+def test_a_clock_that_is_set_makes_no_window_longer_or_shorter(life: Life, seconds: float) -> None:
+    life.tick(1, in_flight=5)
+    life.set_by = seconds
+    life.tick(1, in_flight=5)
+    assert "read" not in life.ledger.counts(), "one second is no panic window"
+    life.tick(1, in_flight=5)
+    assert life.ledger.counts()["read"].replicas == 3
+    life.set_by = 0.0
+    life.tick(3)
+    assert life.ledger.counts()["read"].replicas == 3, "three seconds are no calm time"
 
 
 def test_trips_that_come_quickly_are_one_tick(life: Life) -> None:
