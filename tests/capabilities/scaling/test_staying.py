@@ -65,6 +65,14 @@ def test_answers_that_take_long_without_waiting_are_slow_by_themselves() -> None
     assert told.endswith("but wait only 2.0 ms: slow by itself, more replicas will not help")
 
 
+def test_a_percentile_that_is_in_the_next_bucket_is_not_worth_a_word() -> None:
+    def shown(at: float) -> float:
+        return 0.002 if at < 100 else 0.005
+
+    told = stays(DEFAULT, lambda ready, at: seen(ready, at=at, p95=shown(at)), count=1, ticks=106)
+    assert "slow" not in told
+
+
 def test_what_decided_stands_before_what_is_slow_by_itself() -> None:
     told = stays(HELD, lambda ready, at: seen(ready, at=at, p95=slower(at), in_flight=15.0), count=2, ticks=106)
     assert told.startswith("stays at 2: requests in flight 15.0 over the last 6 s need 2 at 8 each; " + SLOW)

@@ -10,8 +10,9 @@ from longspan.capabilities.scaling.decide.needs import Need, most, needs, second
 from longspan.capabilities.scaling.decide.values import Seen
 from longspan.spec.scaling import Policy
 
-SLOWER = 1.5
-"""So many times the 95th percentile that was usual is worth a word."""
+SLOWER = 3.0
+"""So many times the 95th percentile that was usual is worth a word. It is known by buckets, of which each is up to 2.5
+times the one before: less may be chance."""
 
 
 class Staying(msgspec.Struct, frozen=True, kw_only=True):
