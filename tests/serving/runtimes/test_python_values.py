@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from longspan.base.signatures import TensorType
@@ -41,3 +42,17 @@ def test_an_array_is_cast_without_loss_or_refused(
         return
     assert came.dtype == one[1].dtype
     assert np.array_equal(came.astype(array.dtype), array)
+
+
+def test_an_array_of_a_kind_of_its_own_becomes_an_ordinary_one() -> None:
+    wanted, ones = TensorType("FP32", ("batch", 2)), np.ones((3, 2), np.float32)
+    for odd in (np.asmatrix(ones), np.ma.masked_array(ones, mask=False)):
+        came = check("output 'y'", wanted, odd, {})
+        assert type(came) is np.ndarray
+        assert same(came, ones)
+
+
+def test_what_is_masked_is_not_given_on_as_if_it_were_not() -> None:
+    masked = np.ma.masked_array(np.ones(2, np.float32), mask=[True, False])
+    with pytest.raises(TensorError, match=r"an array with masked elements came: fill them in with \.filled"):
+        check("output 'y'", TensorType("FP32", (2,)), masked, {})

@@ -64,6 +64,8 @@ def check(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Te
     BYTES take `bytes`, `str` (as UTF-8) and arrays or lists of them. Free dimensions may be 0. Raises `TensorError`.
     """
     dtype = NUMPY[tensor.dtype]
+    if isinstance(value, np.ndarray) and value.__class__ is not np.ndarray:
+        value = _plain(what, tensor, value)
     if dtype.kind == "O":
         array = _bytes(what, tensor, value)
     elif isinstance(value, np.ndarray) and value.dtype == dtype:
@@ -124,6 +126,13 @@ def _listed(what: str, tensor: TensorType, value: Any) -> Sequence[Any]:
     if not isinstance(value, (list, tuple)):
         raise TensorError(f"{what} is {tensor}; {_came(value)} came: return a list")
     return value
+
+
+def _plain(what: str, tensor: TensorType, value: Tensor) -> Tensor:
+    """An array of a kind of its own as an ordinary one: a part of a matrix is a matrix, and no row of it a vector."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise TensorError(f"{what} is {tensor}; an array with masked elements came: fill them in with .filled(...)")
+    return np.asarray(value)
 
 
 def _cast(what: str, tensor: TensorType, dtype: np.dtype[Any], value: Any) -> Tensor:
