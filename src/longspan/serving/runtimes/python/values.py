@@ -65,7 +65,7 @@ def check(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Te
     """
     dtype = NUMPY[tensor.dtype]
     if isinstance(value, np.ndarray) and value.__class__ is not np.ndarray:
-        value = _plain(what, tensor, value)
+        value = _ordinary(what, tensor, value)
     if dtype.kind == "O":
         array = _bytes(what, tensor, value)
     elif isinstance(value, np.ndarray) and value.dtype == dtype:
@@ -128,7 +128,7 @@ def _listed(what: str, tensor: TensorType, value: Any) -> Sequence[Any]:
     return value
 
 
-def _plain(what: str, tensor: TensorType, value: Tensor) -> Tensor:
+def _ordinary(what: str, tensor: TensorType, value: Tensor) -> Tensor:
     """An array of a kind of its own as an ordinary one: a part of a matrix is a matrix, and no row of it a vector."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise TensorError(f"{what} is {tensor}; an array with masked elements came: fill them in with .filled(...)")
