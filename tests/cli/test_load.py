@@ -34,6 +34,12 @@ TENSORS = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}]}
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Answering]:
     """A user's folder; what stands for the gateway remembers what it was asked."""
+    with serving(tmp_path, STATUS) as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
+def serving(tmp_path: Path, status: dict[str, Any]) -> Iterator[Answering]:
     (tmp_path / ".longspan").mkdir()
     (tmp_path / "longspan.yaml").write_text("system: demo\n")
     pictures = tmp_path / "pictures"
@@ -49,7 +55,7 @@ def served(tmp_path: Path) -> Iterator[Answering]:
         }
     )
     with gateway.on_tcp() as url:
-        control = Answering({"GET /v1/status": whole(json.dumps(STATUS | {"url": url}).encode())})
+        control = Answering({"GET /v1/status": whole(json.dumps(status | {"url": url}).encode())})
         with contextlib.chdir(tmp_path), control.on_unix(Path(".longspan/control.sock")):
             yield gateway
 
@@ -131,6 +137,18 @@ def test_what_cannot_be_asked_is_told_before_anything_is_sent(
     assert run(["load", *words]) == code
     assert capfd.readouterr().err.startswith(f"error: {complaint}")
     assert not [one for one in served.asked if one.method == "POST"]
+
+
+def test_nobody_is_killed_while_the_first_generation_settles_since_it_would_be_the_last(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(tmp_path, STATUS | {"generation": None, "pending": 1}) as gateway:
+        assert run(["load", "hello", "--kill", "hello"]) == 1
+    assert capfd.readouterr().err == (
+        "error: --kill: no generation serves yet, and a death in its first seconds fails the one on its way. "
+        "Wait until it has settled: longspan status\n"
+    )
+    assert not gateway.asked
 
 
 def test_rates_are_per_second_or_per_minute_and_a_ramp_climbs_for_its_time_then_holds() -> None:

@@ -115,10 +115,13 @@ def _requests(place: Place, status: Status, service: str, named: list[str], medi
 
 
 def _killing(status: Status, units: set[str], what: str, at_seconds: float) -> course.Killing:
-    """Raises `Misasked` for what is no unit of the service, `LongspanError` when there is none to kill here."""
+    """Raises `Misasked` for what is no unit of the service, `LongspanError` when there is none to kill here and now."""
     if what != "replica" and what not in units:
         remedy = f"Write replica, or one of these units: {', '.join(sorted(units))}"
         raise asked.Misasked(f"{what} is none of the service's units", at="--kill", remedy=remedy)
+    if status.generation is None:
+        problem = "no generation serves yet, and a death in its first seconds fails the one on its way"
+        raise LongspanError(problem, at="--kill", remedy="Wait until it has settled: longspan status")
     chosen = frozenset(units if what == "replica" else {what})
     if not course.candidates(status, chosen):
         raise LongspanError("no replica of it is ready on this machine", at="--kill", remedy="See longspan status")
