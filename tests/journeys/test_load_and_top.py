@@ -20,6 +20,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         system.change("longspan.yaml", "port: 8080", "port: 0")
         system.change("longspan.yaml", "    accepts:", "    settle: 500ms\n    replicas: 2\n    accepts:")
         system.up()
+        system.until("settled", lambda status: status.generation is not None)
         yield system
 
 
