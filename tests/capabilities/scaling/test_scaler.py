@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -155,10 +156,25 @@ def test_a_pin_holds_until_its_end_and_the_plan_says_so(life: Life) -> None:
     assert line.endswith("; the file says 1")
     life.tick(6, in_flight=9)
     assert life.scaler.latest()["read"].record.decision.signal == "pin"
-    assert life.ledger.counts() == {}
+    assert life.ledger.counts()["read"].replicas == 2
     life.tick(6, in_flight=9)
     assert life.ledger.counts()["read"].replicas > 2
     assert life.scaler.notes(life.now)[0].startswith("read is scaled to ")
+
+
+def test_a_pin_that_ends_lets_the_load_decide_from_what_it_held_and_fewer_come_no_faster_than_ever(life: Life) -> None:
+    run.hold(life.scaler, "read", 6, seconds=10, author="ana", now=life.now)
+    life.tick(9)
+    assert [one.replicas for one in life.scaler.counted(life.now)] == [2, 6]
+    life.begin()  # whoever was control when it ended
+    life.tick(2)
+    assert life.scaler.notes(life.now)[0].startswith("read is scaled to 4 (was held at 6 by ana until "), "max is 4"
+    counts = []
+    for _ in range(9):
+        life.tick()
+        counts.append(life.ledger.counts()["read"].replicas)
+    assert (counts[0], counts[-1]) == (4, 2), "one after each calm time of 4 s"
+    assert all(0 <= before - after <= 1 for before, after in pairwise(counts))
 
 
 def test_letting_go_is_at_once(life: Life) -> None:

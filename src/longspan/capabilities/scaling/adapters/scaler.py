@@ -13,6 +13,7 @@ import msgspec
 from longspan.capabilities.scaling.adapters.history import History
 from longspan.capabilities.scaling.decide import Budget, Decision, Nature, Room, Seen, State, sight
 from longspan.capabilities.scaling.decide.history import Noted, due, recorded
+from longspan.capabilities.scaling.decide.limits import limits
 from longspan.capabilities.scaling.decide.words import holds, notes
 from longspan.capabilities.scaling.run import Watched
 from longspan.spec.scaling import Policy, policies
@@ -63,6 +64,8 @@ class Scaler:
         self._natures: dict[str, tuple[str, Nature]] = {}
         self._pending: dict[str, list[Seen]] = {}
         self._last: dict[str, Decision] = {}
+        self._followed: dict[str, int] = {}
+        """Units that are held -> the count that was written down meanwhile."""
         self._ticked: float | None = None
         self._wrote = 0.0
         self._now = 0
@@ -202,7 +205,15 @@ class Scaler:
         if number != current.number:
             found = policies(System.from_canonical(current.accepted.system))
             self._policies = (current.number, found)
-            for known in (self._states, self._pages, self._natures, self._pending, self._last, self._latest):
+            for known in (
+                self._states,
+                self._pages,
+                self._natures,
+                self._pending,
+                self._last,
+                self._followed,
+                self._latest,
+            ):
                 for name in [name for name in known if name not in found]:
                     del known[name]
         return found
@@ -233,10 +244,24 @@ class Scaler:
             self.history.note(noted)
             pending.clear()
             self._last[name] = decision
-        if decision.replicas != unit.current and not unit.held:
-            self._ledger.want(Count(unit=name, replicas=decision.replicas, reason=decision.reason, at=self._now))
-            _log.info("%s: %s", name, decision.reason)
-            self._wrote = 0.0
+        if unit.held:
+            self._follow(unit)
+            return
+        self._followed.pop(name, None)
+        if decision.replicas != unit.current:
+            self._want(name, decision.replicas, decision.reason)
+
+    def _follow(self, unit: Watched) -> None:
+        """Where a pin ends, the load decides from what it held: fewer only after a calm time, and as slowly as ever."""
+        replicas = limits(unit.policy, self._now).within(unit.current)
+        if self._followed.get(unit.unit) != replicas:
+            self._followed[unit.unit] = replicas
+            self._want(unit.unit, replicas, f"was {unit.held}")
+
+    def _want(self, name: str, replicas: int, reason: str) -> None:
+        self._ledger.want(Count(unit=name, replicas=replicas, reason=reason, at=self._now))
+        _log.info("%s: %s", name, reason)
+        self._wrote = 0.0
 
     def pin(self, pin: Pin) -> None:
         self._ledger.pin(pin)
