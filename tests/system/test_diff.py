@@ -46,6 +46,14 @@ def test_a_list_is_one_line() -> None:
     assert diff(before, after) == (Change("~", "services.hello.order", "read, name", "name, read"),)
 
 
+def test_what_a_list_holds_is_shown_as_in_the_file_and_nothing_is_no_line() -> None:
+    hours = {"at": "mon-fri 08:00-18:00 Europe/Berlin", "min": 3}
+    before, after = accepted({"hello": {"schedules": []}}), accepted({"hello": {"schedules": [hours, hours]}})
+    assert diff(None, before) == ()
+    shown = "{at: mon-fri 08:00-18:00 Europe/Berlin, min: 3}"
+    assert diff(before, after) == (Change("+", "services.hello.schedules", "", f"{shown}, {shown}"),)
+
+
 def test_new_and_gone_parts_show_all_their_lines() -> None:
     other = accepted({"other": {"settle": "1s"}})
     assert diff(None, other) == (Change("+", "services.other.settle", "", "1s"),)

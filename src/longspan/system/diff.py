@@ -49,14 +49,25 @@ def _lines(accepted: Accepted) -> Iterator[tuple[str, str]]:
 
 
 def _flat(at: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        if value:
+            yield at, ", ".join(map(_item, value))
+        return
     if not isinstance(value, dict):
-        yield at, ", ".join(map(str, value)) if isinstance(value, list) else _scalar(value)
+        yield at, _scalar(value)
         return
     if at.endswith(_ORDERED) and len(value) > 1:
         # The order of a mapping has no line of its own, and steps run in theirs.
         yield at, " > ".join(value)
     for key, inner in value.items():
         yield from _flat(f"{at}.{key}" if at else str(key), inner)
+
+
+def _item(value: Any) -> str:
+    """As it may stand in the file."""
+    if not isinstance(value, dict):
+        return _scalar(value)
+    return "{" + ", ".join(f"{key}: {_scalar(inner)}" for key, inner in value.items()) + "}"
 
 
 def _scalar(value: Any) -> str:
