@@ -25,6 +25,27 @@ def test_bytes_go_through_without_a_copy(module: Module) -> None:
     assert runnable.function({"x": of(body)})["result"][0] is body
 
 
+@pytest.mark.parametrize("part", ["", "[:]", "[:1]"])
+def test_what_a_step_has_given_it_cannot_fill_again(part: str, module: Module) -> None:
+    """It may not have been sent yet: another's answer would leave in its place."""
+    lines = ("kept = np.zeros(1)", f"def f(x: float) -> {SUMS}:", "    kept[0] = x", f"    return kept{part}")
+    runnable = step(module("\n".join(lines)), "x FP64[1]", "result FP64[batch]")
+    first = runnable.function({"x": np.array([1.0])})["result"]
+    assert failure(runnable, x=np.array([2.0])).problem == (
+        "step 's' failed: ValueError: assignment destination is read-only"
+    )
+    assert first.tolist() == [1.0]
+
+
+def test_rows_that_were_given_cannot_be_filled_again(module: Module) -> None:
+    rows = 'Annotated[list[NDArray[np.float64]], Shape("batch", "~width")]'
+    lines = ("kept = np.zeros(3)", f"def f(x: float) -> {rows}:", "    kept[:] = x", "    return [kept[:1], kept[1:]]")
+    runnable = step(module("\n".join(lines)), "x FP64[1]", "result FP64[batch, ~width]")
+    first = runnable.function({"x": np.array([1.0])})["result"]
+    assert "read-only" in failure(runnable, x=np.array([2.0])).problem
+    assert [row.tolist() for row in first.arrays] == [[1.0], [1.0, 1.0]]
+
+
 @pytest.mark.parametrize(
     ("source", "inputs", "outputs", "given_inputs", "result"),
     [

@@ -20,7 +20,7 @@ from longspan.base.signatures import TensorType
 from longspan.serving.runtimes import Runnable, hide, redact
 from longspan.serving.runtimes.python.annotations import Callee, Slot, read
 from longspan.serving.runtimes.python.resolve import resolve, words
-from longspan.serving.runtimes.python.values import giver, taker
+from longspan.serving.runtimes.python.values import giver, kept, taker
 from longspan.wire.orders import StepWork
 from longspan.wire.tensors import Tensor, TensorError
 
@@ -83,7 +83,7 @@ class Step:
             raise
         except (Exception, SystemExit) as error:
             raise self._failure(error) from error
-        return self._give(value, inputs)
+        return kept(self._give(value, inputs))
 
     async def run_async(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Raises `RequestError`."""
@@ -94,7 +94,7 @@ class Step:
             raise
         except (Exception, SystemExit) as error:
             raise self._failure(error) from error
-        return self._give(value, inputs)
+        return kept(self._give(value, inputs))
 
     async def stream(self, inputs: dict[str, Tensor]) -> AsyncIterator[dict[str, Tensor]]:
         """Closing this iterator closes the step's. Raises `RequestError`."""

@@ -76,6 +76,21 @@ def check(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Te
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
+def kept(outputs: dict[str, Any]) -> dict[str, Any]:
+    """What a step has given is given: from now on nobody writes to it, the step least of all.
+
+    It is read while other requests run, and sent from where it lies. A step that filled the same memory again would
+    give one client another's answer; so it is told, by numpy's error, at its next request.
+    """
+    for value in outputs.values():
+        for array in value.arrays if isinstance(value, Rows) else (value,):
+            whole = array
+            while isinstance(whole, np.ndarray):
+                whole.flags.writeable = False
+                whole = whole.base
+    return outputs
+
+
 def _rows(what: str, tensor: TensorType, value: Any, dims: dict[str, int]) -> Rows:
     """A list of arrays, each a row of its own size; an array counts as the list of its rows."""
     if not isinstance(value, (list, tuple, np.ndarray)) or not np.shape(
