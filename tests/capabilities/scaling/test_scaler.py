@@ -17,7 +17,7 @@ from longspan.spec.load import load_text
 from longspan.spec.units import Pins, Unit
 from longspan.system.database import open_database
 from longspan.system.ledger import Ledger
-from longspan.system.records import Accepted, Count, Generation, Replica, Sample, Slot, Wanted
+from longspan.system.records import Accepted, Count, Generation, Pin, Replica, Sample, Slot, Wanted
 from longspan.wire.orders import Described, Work
 from tests.capabilities.scaling.test_sight import page
 from tests.capabilities.scaling.worlds import NOON, SECOND
@@ -183,6 +183,17 @@ def test_letting_go_is_at_once(life: Life) -> None:
     run.release(life.scaler, "plain", life.now)
     assert [one.replicas for one in life.scaler.counted(life.now)] == [2, 1]
     assert life.scaler.notes(life.now) == ()
+
+
+def test_a_pin_of_a_unit_that_is_gone_is_told_and_can_be_let_go(life: Life) -> None:
+    life.ledger.pin(Pin(unit="read.gone", replicas=3, author="ana", at=life.now, until=life.now + 60 * SECOND))
+    (line,) = life.scaler.notes(life.now)
+    assert line.startswith("read.gone is held at 3 by ana until ")
+    assert line.endswith("; it is no unit now")
+    assert run.release(life.scaler, "read.gone", life.now) == (0, 0)
+    assert life.scaler.notes(life.now) == ()
+    with pytest.raises(LongspanError, match=r"there is no unit read\.gone"):
+        run.release(life.scaler, "read.gone", life.now)
 
 
 @pytest.mark.parametrize(

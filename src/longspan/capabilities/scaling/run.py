@@ -5,7 +5,7 @@ A tick sees each unit that scales, decides, and writes it down; the next trip of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -76,6 +76,10 @@ class Pins(Protocol):
         """All units of the current generation, with as many replicas as they shall have."""
         ...
 
+    def pinned(self, now: int) -> Collection[str]:
+        """Units that somebody holds; also such as are none now, and would be held when they come back."""
+        ...
+
     def budget_of_all(self) -> Budget:
         """What the machine has, nothing granted."""
         ...
@@ -107,10 +111,16 @@ def hold(pins: Pins, unit: str, replicas: int, *, seconds: float, author: str, n
 
 
 def release(pins: Pins, unit: str, now: int) -> tuple[int, int]:
-    """Hold it no longer; the count that it had, and that it has now. Raises `LongspanError` for a unit that is none."""
-    before = _known(unit, {one.name: one for one in pins.counted(now)}).replicas
+    """Hold it no longer; the count that it had, and that it has now: none where it is held and no unit any more.
+
+    Raises `LongspanError` for a unit that is neither.
+    """
+    before = {one.name: one for one in pins.counted(now)}
+    if unit not in pins.pinned(now):
+        _known(unit, before)
     pins.unpin(unit)
-    return before, _known(unit, {one.name: one for one in pins.counted(now)}).replicas
+    after = {one.name: one for one in pins.counted(now)}
+    return before[unit].replicas if unit in before else 0, after[unit].replicas if unit in after else 0
 
 
 def _known(name: str, units: Mapping[str, Unit]) -> Unit:

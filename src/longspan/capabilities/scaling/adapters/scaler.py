@@ -154,6 +154,10 @@ class Scaler:
         counts = {name: count for name, count in self._ledger.counts().items() if name in scaled}
         return notes(self._all_units(current.accepted), counts, self._ledger.pins(), now)
 
+    def pinned(self, now: int) -> frozenset[str]:
+        """Units that somebody holds; also such as are none now."""
+        return frozenset(name for name, pin in self._ledger.pins().items() if now < pin.until)
+
     def budget_of_all(self) -> Budget:
         machine = self._machine()
         return Budget(machine.cores, machine.memory_bytes)

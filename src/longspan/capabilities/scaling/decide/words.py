@@ -15,9 +15,9 @@ def holds(pin: Pin) -> str:
 
 
 def notes(units: Sequence[Unit], counts: Mapping[str, Count], pins: Mapping[str, Pin], now: int) -> tuple[str, ...]:
-    """A line for each unit that has another count than the file says. `units`: as the file has them.
+    """A line for each unit that has another count than the file says, or would have were it there.
 
-    `now`: UTC nanoseconds since 1970.
+    `units`: as the file has them; `now`: UTC nanoseconds since 1970.
     """
     found = []
     for unit in units:
@@ -26,6 +26,8 @@ def notes(units: Sequence[Unit], counts: Mapping[str, Count], pins: Mapping[str,
             found.append(f"{unit.name} is {holds(pin)}; the file says {unit.replicas}")
         elif count is not None and count.replicas != unit.replicas:
             found.append(f"{unit.name} is scaled to {count.replicas} ({count.reason}); the file says {unit.replicas}")
+    gone = pins.keys() - {unit.name for unit in units}
+    found += [f"{name} is {holds(pins[name])}; it is no unit now" for name in sorted(gone) if now < pins[name].until]
     return tuple(found)
 
 
