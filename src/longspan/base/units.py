@@ -25,8 +25,8 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(value: timedelta) -> str:
-    """The largest unit that shows the value as a whole number: 90 s -> ``90s``, 60 s -> ``1m``."""
-    return _format(value // timedelta(microseconds=1), _MICROSECONDS)
+    """The largest unit that shows the value as a whole number: 90 s -> ``90s``, 60 s -> ``1m``; none is ``0s``."""
+    return _format(value // timedelta(microseconds=1), _MICROSECONDS) if value else "0s"
 
 
 def parse_size(text: str) -> int:

@@ -52,7 +52,10 @@ def test_a_lull_takes_none_away_until_the_whole_calm_time_is_over_by_default_2_m
     assert world.changes == []
     world.tick()
     assert world.counts() == [2]
-    assert list(reasons(world)) == ["3 -> 2: calm for 120 s, whose busiest 6 s need 1; shrink takes at most 1 in 120 s"]
+    assert list(reasons(world)) == [
+        "3 -> 2: calm for 120 s: cpu 20% of what a replica is granted over its busiest 6 s needs 1 at 75%; "
+        "shrink takes at most 1 in 120 s"
+    ]
 
 
 def test_after_each_that_is_taken_away_calm_counts_anew() -> None:
@@ -65,7 +68,12 @@ def test_the_busiest_moment_of_a_calm_time_bounds_what_is_taken_away() -> None:
 
     world = World(Policy(min=1, max=4, shrink=4), queue(rate), count=4).run(150)
     assert world.counts() == [3]
-    assert "whose busiest 6 s need 3" in next(reasons(world))
+    needs = "needs 3 at 75%"
+    assert next(reasons(world)).endswith(
+        f"calm for 120 s: cpu 50% of what a replica is granted over its busiest 6 s {needs}"
+    )
+    assert world.last is not None
+    assert world.last.reason == f"stays at 3: cpu 50% of what a replica is granted over 6 s of the last 120 s {needs}"
 
 
 def test_the_most_demanding_signal_wins_and_is_named_with_its_numbers() -> None:

@@ -201,29 +201,30 @@ def _shrink(case: Case, bounds: Limits, moment: Seen | None) -> Decision:
     if highest - policy.shrink >= current:
         return _stays(case, f"shrink takes at most {policy.shrink} in {seconds(policy.calm_seconds)}")
     past = (*calm[: len(calm) - len(window.fresh)], moment)
-    busiest, need = _busiest(past, policy, current)
-    if need >= current:
-        return _stays(
-            case, f"the busiest {seconds(busiest.span)} of the last {seconds(policy.calm_seconds)} need {need}"
-        )
+    busiest, asked = _busiest(past, policy, current)
+    need = asked.replicas if asked is not None else 1
+    if asked is not None and need >= current:
+        during = f"over {seconds(busiest.span)} of the last {seconds(policy.calm_seconds)}"
+        return _stays(case, told(asked, policy, during))
     least, lesson = learnt.least(case.lessons, max([one.arrivals or 0.0 for one in past]))
     if least >= current and lesson is not None:
         return _stays(case, learnt.told(lesson) + f"; tried again below {learnt.CLEARLY_LESS:.0%} of that")
     replicas = max(need, least, bounds.least, highest - policy.shrink)
-    why = f"calm for {seconds(policy.calm_seconds)}, whose busiest {seconds(busiest.span)} need {need}"
+    why = f"calm for {seconds(policy.calm_seconds)}: "
+    why += told(asked, policy, f"over its busiest {seconds(busiest.span)}") if asked is not None else "nothing to do"
     if replicas > need:
         why += f"; {_rest(replicas, bounds, policy, lesson if replicas == least else None)}"
     return Decision(replicas=replicas, reason=f"{current} -> {replicas}: {why}", signal="calm")
 
 
-def _busiest(past: Sequence[Seen], policy: Policy, current: int) -> tuple[Seen, int]:
-    """The entry that needs most, and how much; the first that needs as many as there are ends the search."""
-    busiest, need = past[-1], 1
+def _busiest(past: Sequence[Seen], policy: Policy, current: int) -> tuple[Seen, Need | None]:
+    """The entry that needs most, and what; the first that needs as many as there are ends the search."""
+    busiest, need = past[-1], None
     for one in past:
         asked = most(needs(one, policy))
-        if asked is not None and asked.replicas > need:
-            busiest, need = one, asked.replicas
-            if need >= current:
+        if asked is not None and (need is None or asked.replicas > need.replicas):
+            busiest, need = one, asked
+            if need.replicas >= current:
                 break
     return busiest, need
 
