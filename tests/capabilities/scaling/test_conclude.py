@@ -52,10 +52,10 @@ def test_a_lull_takes_none_away_until_the_whole_calm_time_is_over_by_default_2_m
     assert world.changes == []
     world.tick()
     assert world.counts() == [2]
-    assert list(reasons(world)) == [
+    assert next(reasons(world)) == (
         "3 -> 2: calm for 120 s: cpu 20% of what a replica is granted over its busiest 6 s needs 1 at 75%; "
         "shrink takes at most 1 in 120 s"
-    ]
+    )
 
 
 def test_after_each_that_is_taken_away_calm_counts_anew() -> None:
