@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
+
+import pytest
 
 from longspan.capabilities.scaling.decide import Lesson, Room, State, step
 from longspan.spec.hours import parse_hours
 from longspan.spec.scaling import Policy, Raised
-from tests.capabilities.scaling.worlds import World, queue, reasons, seen
+from tests.capabilities.scaling.worlds import NOON, SECOND, World, queue, reasons, seen
 
 DEFAULT = Policy(min=1, max=4)
 HELD = Policy(min=1, max=6, cpu=None, queue_wait_seconds=None, in_flight=8.0)
@@ -134,6 +137,33 @@ def test_a_schedule_raises_the_least_and_is_named() -> None:
     assert decision.reason == "1 -> 3: at least 3, mon-sun 00:00-24:00 UTC"
     world = World(Policy(min=1, max=4, schedules=(always,)), queue(lambda _: 1.0), count=4).run(400)
     assert world.counts() == [3]
+
+
+@pytest.mark.parametrize(
+    ("moment", "holds"),
+    [
+        ("2026-03-28T06:59Z", False),  # a Saturday in winter: 07:59 in Berlin
+        ("2026-03-28T07:00Z", True),
+        ("2026-03-29T05:59Z", False),  # clocks were set forward in the night: still 07:59
+        ("2026-03-29T06:00Z", True),
+        ("2026-03-29T15:59Z", True),
+        ("2026-03-29T16:00Z", False),
+    ],
+)
+def test_hours_raise_the_least_by_the_clock_of_the_place_before_and_after_it_is_set(moment: str, holds: bool) -> None:
+    hours = Raised(parse_hours("sat,sun 08:00-18:00 Europe/Berlin"), 3)
+    at = datetime.fromisoformat(moment).timestamp() - NOON / SECOND
+    _, decision = step(State(), seen(1, at=at), Policy(min=1, max=4, schedules=(hours,)), 1)
+    assert decision.replicas == (3 if holds else 1)
+
+
+def test_when_its_hours_are_over_a_unit_shrinks_as_ever() -> None:
+    end = datetime.fromtimestamp(NOON // SECOND + 200, UTC)
+    hours = Raised(parse_hours(f"mon-sun 00:00-{end:%H:%M} UTC"), 3)
+    world = World(Policy(min=1, max=4, schedules=(hours,)), queue(lambda _: 1.0)).run(500)
+    assert world.counts() == [3, 2, 1]
+    over = 200 - end.second
+    assert [tick for tick, _, _ in world.changes] == [1, over, over + 120]
 
 
 def test_who_holds_a_unit_is_told_and_nothing_is_decided() -> None:
