@@ -67,7 +67,8 @@ def test_a_policy_may_stand_in_a_file_of_its_own(text: str) -> None:
         ("max: 3\nmin: 4", "policy.yaml:1:6: max is 3, below min (4)"),
         ("- 1", "policy.yaml:1:1: is a list"),
         ("scaling: {max: 3}\nother: 1", "policy.yaml:2:1: other is no key that is known here"),
-        ("", "policy.yaml:1:1: is empty"),
+        ("scalling: {max: 3}", "scalling is no key that is known here\n    Did you mean scaling?"),
+        ("", "policy.yaml:1:1: is empty\n    Write a policy: scaling: {min: 1, max: 4}"),
     ],
 )
 def test_a_wrong_one_is_told_with_its_place(text: str, told: str) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
-from longspan.base.errors import Invalid
+from longspan.base.errors import Complaint, Invalid
 from longspan.base.units import format_duration
 from longspan.spec.hours import Hours, WeeklyHours
 from longspan.spec.section import Section
@@ -186,8 +186,11 @@ def load_policy(content: str | bytes, file: str) -> Policy:
 
     `file` is what complaints call it. Raises `Invalid` with every complaint, each with line and column.
     """
+    if not content.strip():
+        raise Invalid((Complaint(file, 1, 1, "", "is empty", "Write a policy: scaling: {min: 1, max: 4}"),))
     tree = read(content, file)
-    root = PolicyFile if isinstance(tree.data, dict) and "scaling" in tree.data else Scaling
+    # A key that is known tells that the section's own keys stand there; a misspelt `scaling:` is then told as that.
+    root = Scaling if isinstance(tree.data, dict) and any(key in Scaling.keys() for key in tree.data) else PolicyFile
     complaints = list(tree.complaints)
     found: PolicyFile | Scaling | None = None
     try:
