@@ -190,7 +190,8 @@ def load_policy(content: str | bytes, file: str) -> Policy:
         raise Invalid((Complaint(file, 1, 1, "", "is empty", "Write a policy: scaling: {min: 1, max: 4}"),))
     tree = read(content, file)
     # A key that is known tells that the section's own keys stand there; a misspelt `scaling:` is then told as that.
-    root = Scaling if isinstance(tree.data, dict) and any(key in Scaling.keys() for key in tree.data) else PolicyFile
+    inner = isinstance(tree.data, dict) and not Scaling.keys().keys().isdisjoint(tree.data)
+    root = Scaling if inner else PolicyFile
     complaints = list(tree.complaints)
     found: PolicyFile | Scaling | None = None
     try:
