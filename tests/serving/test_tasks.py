@@ -198,3 +198,20 @@ def test_what_a_request_held_is_free_as_soon_as_it_is_answered() -> None:
         assert graph.thread.close(WITHIN)
 
     on_loop(run)
+
+
+def test_what_a_request_held_is_free_when_it_is_dropped_before_it_began() -> None:
+    async def run() -> None:
+        graph = Graph(make("last", later))
+        gc.disable()
+        try:
+            exchange = graph.put()
+            held = weakref.ref(exchange.values["x"])
+            exchange.done = True
+            graph.lane.drop(exchange)
+            del exchange
+            await until(lambda: held() is None)
+        finally:
+            gc.enable()
+
+    on_loop(run)

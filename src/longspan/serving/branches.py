@@ -72,6 +72,7 @@ class Call:
             exchange.outputs = self.outputs
         if self.error is not None and exchange.error is None and not isinstance(self.error, graph.Left):
             exchange.error, exchange.failed_at = self.error, self.failed_at
+        self.error = None  # whose traceback knows this call: see `Endpoint._failed`
         if not self.returned.done():
             self.returned.set_result(None)
 

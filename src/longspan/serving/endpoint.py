@@ -201,6 +201,8 @@ class Endpoint:
         elif error.status >= 500:
             logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
         self.fail(exchange, error, _BY_STEP_LINE if self.internal else b"")
+        # Its traceback knows the request: a ring that would keep the body until the collector comes.
+        exchange.error = None
 
     def fail(self, exchange: Exchange, error: RequestError, extra: bytes = b"") -> None:
         """Answer with the error; after the first byte of a stream, say it as the media type can, and cut."""

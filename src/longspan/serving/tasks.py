@@ -99,6 +99,7 @@ class Tasks:
         self._leave(exchange)
         if exchange.task is not None:
             exchange.task.cancel()
+            exchange.task = None  # a ring, if it had not begun
 
     def late(self, before: int) -> list[Exchange]:
         late = [one for one in self._running if one.progress - one.early < before]
@@ -262,6 +263,7 @@ async def _together(calls: Sequence[Any]) -> None:
             if not task.done():
                 task.add_done_callback(_thrown_away)
                 task.cancel()
+        tasks.clear()  # else the error knows them by its traceback, and one of them knows the error
 
 
 def _thrown_away(task: asyncio.Future[Any]) -> None:

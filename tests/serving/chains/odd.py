@@ -51,3 +51,12 @@ async def stream(content: bytes) -> AsyncIterator[Json]:
     yield 1
     error = ERRORS[content]()
     raise error
+
+
+def weigh(content: bytes) -> bytes:
+    """Fails, whatever comes, and says little."""
+    raise ValueError(len(content))
+
+
+async def weigh_later(content: bytes) -> bytes:
+    return weigh(content)
