@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from longspan.serving.logs import LONGEST
 from longspan.wire.orders import Work
 from tests.serving.chains.odd import ERRORS
 from tests.serving.running import JSON, Running, service, step
@@ -62,3 +63,12 @@ def test_the_log_says_what_is_wrong_with_an_error_that_cannot_be_told(odd: Runni
     odd.content("sync", b"a good status", x_request_id="odd-1")
     (record,) = [record for record in odd.records() if record.get("request") == "odd-1"]
     assert "a RequestError of status 200, which must be 400 to 599: 'no'" in record["message"]
+
+
+def test_an_error_that_quotes_a_large_body_fills_neither_the_log_nor_the_answer(odd: Running) -> None:
+    answer = odd.content("sync", b"x" * (1 << 20), x_request_id="odd-2")
+    assert answer.status == 500
+    assert len(answer.body) < 1000
+    (record,) = [record for record in odd.records() if record.get("request") == "odd-2"]
+    assert len(record["message"]) < LONGEST + 100
+    assert record["message"].startswith("Traceback")

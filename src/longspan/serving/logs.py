@@ -2,7 +2,8 @@
 
 ``{"at": ..., "level": ..., "request": ..., "step": ..., "message": ...}``: the worker's own events, tracebacks of
 steps, and whatever step code sends to `logging`. What it prints passes through as it is. At most `MOST` records a
-second are written; how many were left out stands in the next one.
+second are written; how many were left out stands in the next one. Of a message longer than `LONGEST` the middle is
+left out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from longspan.serving.runtimes import redact, request_id
 
 MOST = 200
 """Records a second. A service that fails at each of thousands of requests must not fill the disk with one error."""
+
+LONGEST = 16 << 10
+"""Characters of a message. A `KeyError` may quote all of a body, and so would each of its records."""
 
 
 class _Flow:
@@ -43,7 +47,7 @@ def event(level: str, message: str, *, request: str = "", step: str = "") -> Non
         record["request"] = request
     if step:
         record["step"] = step
-    record["message"] = redact(message)
+    record["message"] = _shortened(redact(message))
     if _Flow.dropped:
         record["dropped"], _Flow.dropped = _Flow.dropped, 0
     try:
@@ -51,6 +55,12 @@ def event(level: str, message: str, *, request: str = "", step: str = "") -> Non
         sys.stderr.flush()
     except (OSError, ValueError):
         _Flow.dropped += 1
+
+
+def _shortened(message: str) -> str:
+    """What stands at the end of a traceback is told as well as where it began."""
+    left_out, half = len(message) - LONGEST, LONGEST // 2
+    return message if left_out <= 0 else f"{message[:half]} [{left_out} characters] {message[-half:]}"
 
 
 def failure(error: BaseException, *, request: str, step: str) -> None:
