@@ -134,11 +134,11 @@ def _amount(case: Case, moment: Seen, backlog: bool) -> _Asked:
 def _worked_off(case: Case) -> str:
     """Are the last ones that came just answering what had queued before them? Then the numbers of it, in words."""
     recent = case.window.recent()
-    came = any(one.ready < recent[-1].ready for one in (*case.window.blocks, *case.window.fresh))
     before, now = recent[0].in_flight, recent[-1].in_flight
-    if not came or before is None or now is None or now >= WORKED_OFF * before:
+    if before is None or now is None or now >= WORKED_OFF * before:
         return ""
-    return f"{before:.1f} requests in flight became {now:.1f}"
+    came = any(one.ready < recent[-1].ready for one in (*case.window.blocks, *case.window.fresh))
+    return f"{before:.1f} requests in flight became {now:.1f}" if came else ""
 
 
 def _grow(case: Case, bounds: Limits, asked: _Asked) -> Decision:

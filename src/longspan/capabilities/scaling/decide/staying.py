@@ -37,7 +37,8 @@ def reason(case: Staying) -> str:
         return "nothing to do" + (f"; {case.least}" if case.least else "")
     if moment.ready < case.current:
         return f"{case.current - moment.ready} of {case.current} still start"
-    decided = _over(case) or _as_many(case) or _enough(case)
+    found = needs(moment, case.policy, fewer=False)
+    decided = _over(case, found) or _as_many(case) or _enough(case, found)
     return "; ".join(one for one in (decided, _slow_by_itself(case)) if one)
 
 
@@ -51,9 +52,9 @@ def beside(need: Need, policy: Policy) -> str:
     return f"queue wait {seconds(need.value)} ({seconds(policy.queue_wait_seconds or 0)} allowed)"
 
 
-def _over(case: Staying) -> str:
+def _over(case: Staying, found: list[Need]) -> str:
     """A set point is missed, and still nothing is added: why not?"""
-    need = most(needs(case.moment, case.policy, fewer=False))
+    need = most(found)
     if need is None or need.replicas <= case.current:
         return ""
     asks = _asks(case, need)
@@ -64,12 +65,13 @@ def _over(case: Staying) -> str:
 
 def _as_many(case: Staying) -> str:
     """The load of these seconds needs as many as there are."""
+    if case.current == 1 or case.least:
+        return ""
     need = most(needs(case.moment, case.policy))
-    return _asks(case, need) if need is not None and need.replicas >= case.current > 1 and not case.least else ""
+    return _asks(case, need) if need is not None and need.replicas >= case.current else ""
 
 
-def _enough(case: Staying) -> str:
-    found = needs(case.moment, case.policy, fewer=False)
+def _enough(case: Staying, found: list[Need]) -> str:
     if not found:
         return f"none of its signals was seen over the last {seconds(case.moment.span)}"
     shown = [beside(one, case.policy) for one in found] + ([case.least] if case.least else [])
