@@ -14,6 +14,7 @@ from longspan.spec.models import PACKAGE
 from longspan.spec.places import Finding, Path
 from longspan.spec.secrets import MARK, secret_name
 from longspan.spec.services import EXCLUSIVE
+from longspan.spec.sockets import TAKEN
 from longspan.spec.steps import Step
 from longspan.spec.words import did_you_mean
 
@@ -27,10 +28,7 @@ def findings(data: Any) -> Iterator[Finding]:
     if not any(key in data and data[key] != {} for key in ("models", "services")):
         remedy = 'Add services: {hello: {steps: {greet: {run: "steps:greet"}}}}, or models.'
         yield Finding((), "has neither services nor models, so nothing would run", remedy)
-    for name in services:
-        if name in models:
-            remedy = "Both are called by their names, so give one of them another."
-            yield Finding(("services", name), "has the name of a model", remedy, of_key=True)
+    yield from _names(services, models)
     for name in models:
         yield from _model(_mapping(models, name), ("models", name))
     for name in services:
@@ -44,6 +42,18 @@ def findings(data: Any) -> Iterator[Finding]:
                 yield Finding(("services", name, other), f"cannot stand beside {one}", remedy, of_key=True)
         yield from _natural(service, ("services", name))
     yield from _secrets(data, ())
+
+
+def _names(services: dict[str, Any], models: dict[str, Any]) -> Iterator[Finding]:
+    for name in services:
+        if name in models:
+            remedy = "Both are called by their names, so give one of them another."
+            yield Finding(("services", name), "has the name of a model", remedy, of_key=True)
+    for section, names in (("services", services), ("models", models)):
+        for name in names:
+            if name in TAKEN:
+                problem = "has a name that the house needs for the files of its gateway"
+                yield Finding((section, name), problem, "Give it another name.", of_key=True)
 
 
 def _empties(value: Any, path: Path) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ from longspan.spec.sources import Givers
 
 LONGEST_UNIT = 90
 """Characters of a unit's name. The kernel takes 107 bytes of a path (unix(7)), and ``run/UNIT/123.sock.new`` is one."""
+TAKEN = ("egress.sock", "envoy", "pages.sock")
+"""What the house itself has under ``run/``, where each unit has a folder of its name."""
 _FUSED = "Leave the step in the unit of the service: take out what sets it apart."
 
 
@@ -50,6 +52,9 @@ def of_steps(service: Service, path: Path, signed: Mapping[str, Signature]) -> I
             problem = f"would be the unit {unit}, whose name has {len(unit)} characters: {LONGEST_UNIT} are the most"
             remedy = "Give the service or the step a shorter name, or leave the step in the unit of the service."
             yield Finding(at, problem, remedy, of_key=True)
+        if unit in TAKEN:
+            problem = f"would be the unit {unit}, and the house keeps a file of that name"
+            yield Finding(at, problem, "Give the step another name.", of_key=True)
         sides = (("takes", signature.inputs), ("gives", signature.outputs))
         rows = [f"{verb} {name} {kind}" for verb, side in sides for name, kind in side.items() if kind.ragged]
         if rows:

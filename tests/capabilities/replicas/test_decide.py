@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from longspan.capabilities.gateway.decide.paths import EGRESS_SOCKET, FOLDER, PAGES_SOCKET
 from longspan.capabilities.replicas.decide import (
     CALM,
     CRASH_LOOP_AT,
@@ -24,7 +25,7 @@ from longspan.capabilities.replicas.decide import (
     socket_of,
     trip,
 )
-from longspan.spec.sockets import LONGEST_UNIT
+from longspan.spec.sockets import LONGEST_UNIT, TAKEN
 from longspan.spec.units import Unit
 from longspan.system.records import Endpoint, Replica, ReplicaState, Slot, Wanted
 from longspan.wire.orders import Identity, Work
@@ -282,6 +283,11 @@ def test_whatever_happens_the_world_converges_and_nobody_routed_is_drained(event
         assert machine.serving(one.unit.digest) == one.unit.replicas
     assert len(machine.slots) == sum(one.unit.replicas for one in wanted)
     assert len(machine.routed) == len(machine.slots)
+
+
+def test_no_unit_of_a_file_can_be_called_as_what_the_house_keeps_beside_the_units() -> None:
+    ours = {EGRESS_SOCKET, PAGES_SOCKET, FOLDER}
+    assert {f"run/{name}" for name in TAKEN} == ours
 
 
 def test_the_kernel_takes_the_socket_of_the_longest_unit_that_a_file_may_have() -> None:
