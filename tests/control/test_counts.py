@@ -50,6 +50,21 @@ def test_another_file_bounds_the_count_before_the_machine_is_asked(running: Runn
         running.apply(STEP, resources=f"{{cpu: {cores}}}", many="scaling: {min: 2, max: 4}")
 
 
+def test_who_scaled_out_too_far_for_another_file_is_told_how_to_hold_fewer(running: Running) -> None:
+    serve(running, "scaling: {min: 1, max: 4}", "{cpu: 0.1}")
+    running.world.ledger.want(Count(unit="echo", replicas=4, reason="1 -> 4: cpu", at=running.now()))
+    cores = int(running.world.generations.machine().cores)
+    with pytest.raises(Refused, match=f"replicas are granted {4 * cores} of {cores} cores") as refused:
+        running.apply(STEP, resources=f"{{cpu: {cores}}}", many="scaling: {min: 1, max: 4}")
+    assert refused.value.remedy.startswith(
+        "Hold fewer for a while (longspan scale UNIT N), or lower what echo is granted"
+    )
+    now = running.now()
+    running.world.ledger.pin(Pin(unit="echo", replicas=1, author="ada", at=now, until=now + 3600 * 10**9))
+    serve(running, "scaling: {min: 1, max: 4}", f"{{cpu: {cores}}}")
+    assert wanted(running)[0] == 1
+
+
 def test_a_pin_that_holds_fewer_hides_nothing_from_the_machine(running: Running) -> None:
     serve(running, "replicas: 1")
     now = running.now()

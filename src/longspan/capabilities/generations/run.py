@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from longspan.base.errors import Refused
 from longspan.capabilities.generations.decide import Judgement, as_held, counted, judge, rollback_target
 from longspan.spec.resources import over_budget
 from longspan.spec.units import Unit
@@ -189,11 +190,18 @@ def _serve(see: See, ledger: Ledger, pending: Generation, now: int) -> None:
 def _afford(see: See, ledger: Ledger, accepted: Accepted, now: int) -> None:
     """Raises `Refused` with the numbers when replicas are granted more than this machine has.
 
-    As many as there would be now; and as many as the file says, which there will be when no pin holds fewer any more.
+    As many as the file says, which there will be when no pin holds fewer any more; and as many as there would be now.
     """
     machine = see.machine()
-    for units in (units_now(see, ledger, accepted, now), see.units(accepted)):
+    filed, held = see.units(accepted), units_now(see, ledger, accepted, now)
+    for units in (filed, held):
         refusal = over_budget(units, {unit.name: unit.replicas for unit in units}, machine.cores, machine.memory_bytes)
+        if refusal is not None and units is held:
+            # Nobody finds that number in the file: the scaler, or a pin, wants as many.
+            remedy = (
+                f"Hold fewer for a while (longspan scale UNIT N), or {refusal.remedy[0].lower()}{refusal.remedy[1:]}"
+            )
+            raise Refused(refusal.problem, at=refusal.at, remedy=remedy)
         if refusal is not None:
             raise refusal
 
