@@ -56,9 +56,7 @@ def test_who_scaled_out_too_far_for_another_file_is_told_how_to_hold_fewer(runni
     cores = int(running.world.generations.machine().cores)
     with pytest.raises(Refused, match=f"replicas are granted {4 * cores} of {cores} cores") as refused:
         running.apply(STEP, resources=f"{{cpu: {cores}}}", many="scaling: {min: 1, max: 4}")
-    assert refused.value.remedy.startswith(
-        "Hold fewer for a while (longspan scale UNIT N), or lower what echo is granted"
-    )
+    assert refused.value.remedy.startswith("Hold fewer for a while with longspan scale; or else: Lower what echo")
     now = running.now()
     running.world.ledger.pin(Pin(unit="echo", replicas=1, author="ada", at=now, until=now + 3600 * 10**9))
     serve(running, "scaling: {min: 1, max: 4}", f"{{cpu: {cores}}}")

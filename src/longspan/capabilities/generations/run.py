@@ -194,16 +194,11 @@ def _afford(see: See, ledger: Ledger, accepted: Accepted, now: int) -> None:
     """
     machine = see.machine()
     filed, held = see.units(accepted), units_now(see, ledger, accepted, now)
-    for units in (filed, held):
+    # Of what is held, nobody finds the number in the file: the scaler wants as many, or a pin.
+    for units, first in ((filed, ""), (held, "Hold fewer for a while with longspan scale; or else: ")):
         refusal = over_budget(units, {unit.name: unit.replicas for unit in units}, machine.cores, machine.memory_bytes)
-        if refusal is not None and units is held:
-            # Nobody finds that number in the file: the scaler, or a pin, wants as many.
-            remedy = (
-                f"Hold fewer for a while (longspan scale UNIT N), or {refusal.remedy[0].lower()}{refusal.remedy[1:]}"
-            )
-            raise Refused(refusal.problem, at=refusal.at, remedy=remedy)
         if refusal is not None:
-            raise refusal
+            raise Refused(refusal.problem, at=refusal.at, remedy=first + refusal.remedy)
 
 
 def _planned(see: See, current: Generation | None, accepted: Accepted) -> Planned:
