@@ -137,7 +137,7 @@ def test_a_time_that_is_no_number_is_refused(callee: Running, odd: str) -> None:
     for method, path in (("POST", PATH), ("GET", "/v2/health/live")):
         answer = callee.request(method, path, b"{}" if method == "POST" else None, longspan_timeout_ms=odd)
         assert answer.status == 400
-        assert "expected a number of milliseconds" in answer.json["error"]
+        assert answer.json["error"] == f"longspan-timeout-ms is {odd!r}, expected a number of milliseconds"
 
 
 def test_a_worker_that_dies_in_the_middle_is_a_503_and_so_is_nobody(start: Start) -> None:

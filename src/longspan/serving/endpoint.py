@@ -283,7 +283,7 @@ def _told_as(error: RequestError) -> Exception:
 
 def _number(text: bytes) -> int:
     if not text.isdigit() or len(text) > 18:
-        raise RequestError(400, f"{oip.HEADER_LENGTH} is {text[:40]!r}, expected a number of bytes")
+        raise RequestError(400, f"{oip.HEADER_LENGTH} is {text[:40].decode('latin-1')!r}, expected a number of bytes")
     return int(text)
 
 

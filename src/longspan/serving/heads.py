@@ -57,7 +57,7 @@ def unusual(fields: dict[bytes, bytes], *, old: bool, upgrade: bool) -> RequestE
     if fields.get(b"content-encoding", b"identity").lower() != b"identity":
         return RequestError(415, "content-encoding is not read: send the body as it is")
     if TIMEOUT in fields and time_left(fields) is None:
-        shown = fields[TIMEOUT][:40]
+        shown = fields[TIMEOUT][:40].decode("latin-1")
         return RequestError(400, f"{TIMEOUT.decode()} is {shown!r}, expected a number of milliseconds")
     return None
 

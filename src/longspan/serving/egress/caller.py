@@ -39,7 +39,7 @@ class Caller:
     async def call(self, parts: Sequence[Buffer], *, repeatable: bool) -> Answer:
         """Send a request, whole in `parts`, and wait for its answer. Cancelling it closes the connection.
 
-        `repeatable`: it does no harm if the other side gets it twice. Raises `Lost`, `Unreachable`.
+        `repeatable`: it does no harm if the other side gets it twice. Raises `Lost`, `TooLarge`, `Unreachable`.
         """
         async with self._places:
             if (kept := self._kept()) is not None:

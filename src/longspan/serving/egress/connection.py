@@ -35,6 +35,10 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: Buffer
 
 
+class TooLarge(Exception):
+    """There is an answer, and more of it than is taken."""
+
+
 class Lost(Exception):
     """There is no answer. `untouched`: nor had anything of one come."""
 
@@ -76,7 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         self._started = self._keep = False
 
     def ask(self, parts: Sequence[Buffer]) -> asyncio.Future[Answer]:
-        """Send a request; its answer, or `Lost`. Only when `usable`. None of `parts` may change before the answer."""
+        """Send a request; its answer, `Lost` or `TooLarge`. Only if `usable`. No part may change before the answer."""
         self.usable = False
         self._future = future = self._loop.create_future()
         self._transport.writelines(parts)
@@ -108,7 +112,10 @@ class Connection(asyncio.BufferedProtocol):
             self._parser.feed_data(self._head[:nbytes])
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._lose(str(cause) if isinstance(cause, Lost) else f"the answer is no HTTP/1.1: {error}")
+            if isinstance(cause, TooLarge):
+                self._end(cause)
+            else:
+                self._lose(str(cause) if isinstance(cause, Lost) else f"the answer is no HTTP/1.1: {error}")
             return
         if self._size - self._received > MOST_HEAD_BYTES:
             self._lose("the head of the answer is too large")
@@ -131,12 +138,12 @@ class Connection(asyncio.BufferedProtocol):
         if length is not None:
             self._length = int(length)  # the parser has seen to it that it is a number
         if self._length > self._most:
-            raise Lost(f"the answer is larger than {self._most} bytes")
+            raise TooLarge(f"the answer is larger than {self._most} bytes")
 
     def on_body(self, part: bytes) -> None:
         self._received += len(part)
         if self._received > self._most:
-            raise Lost(f"the answer is larger than {self._most} bytes")
+            raise TooLarge(f"the answer is larger than {self._most} bytes")
         self._parsed += part
         if self._received < self._length and self._length > HEAD_BYTES:
             # Not zeroed, as a bytearray would be. What has come is copied, the rest arrives in place.
@@ -163,8 +170,11 @@ class Connection(asyncio.BufferedProtocol):
             future.set_result(answer)
 
     def _lose(self, problem: str) -> None:
+        self._end(Lost(problem, untouched=not self._started))
+
+    def _end(self, error: Exception) -> None:
         future, self._future = self._future, None
         self.usable = False
         self._transport.abort()
         if future is not None and not future.done():
-            future.set_exception(Lost(problem, untouched=not self._started))
+            future.set_exception(error)

@@ -18,7 +18,7 @@ from longspan.serving import admission
 from longspan.serving.admission import SECOND, Edge
 from longspan.serving.egress import verdict
 from longspan.serving.egress.caller import Caller, Unreachable
-from longspan.serving.egress.connection import Answer, Lost
+from longspan.serving.egress.connection import Answer, Lost, TooLarge
 from longspan.serving.egress.verdict import Said
 from longspan.serving.endpoint import BY_STEP
 from longspan.serving.exchange import current
@@ -109,6 +109,8 @@ class _Call:
                 return await self._caller.call(parts, repeatable=self._repeatable)
         except TimeoutError:
             raise verdict.late(self._name) from Said(f"nothing within {left} ms")
+        except TooLarge as large:
+            raise verdict.wrong(self._name, str(large)) from Said("the head of such an answer, or a part of it")
         except Lost as lost:
             raise verdict.lost(self._name) from Said(str(lost))
         except Unreachable as unreachable:

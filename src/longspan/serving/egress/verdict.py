@@ -12,7 +12,8 @@ refusal, which reads the same wherever the step runs. What was really said goes 
 | 504                                | 504              | the unit or the gateway found the time to be over |
 | any other status                   | 500              | the unit has failed, or one of us two is no OIP   |
 | 200, but not the step's outputs    | 500              | the step is wrong, not the request                |
-| no HTTP, too much, cut short       | 503, Retry-After | most likely something has died                    |
+| more than an answer may be         | 500              | it would be as large the next time                |
+| no HTTP, cut short                 | 503, Retry-After | most likely something has died                    |
 | nobody listens                     | 503, Retry-After | the gateway is being started again                |
 | nothing, until the time was over   | 504              |                                                   |
 """
