@@ -6,6 +6,7 @@ second, so that each sees a second; among them are some that write down what was
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import time
@@ -121,6 +122,7 @@ def figures(pairs: int = PAIRS) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as closing:
         scaled = Scaled(Path(folder), closing)
         scaled.tick()
+        gc.freeze()  # as control does
         found = []
         for _ in range(TICKS_EACH * pairs):
             time.sleep(1.0)

@@ -7,6 +7,7 @@ them. Only ``down`` stops them.
 from __future__ import annotations
 
 import argparse
+import gc
 import getpass
 import logging
 import os
@@ -81,6 +82,7 @@ def _serve(file: Path, state: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    gc.freeze()  # what has been loaded stays; a collector that looks at it again holds up a trip for 70 ms
     _log.info("control %d takes %s over", os.getpid(), file.parent.name)
     rotated = time.monotonic()
     while not leaving.is_set() and not stopping.done:
