@@ -10,7 +10,7 @@ import pytest
 from longspan.serving.logs import LONGEST
 from longspan.wire.orders import Work
 from tests.serving.chains.odd import ERRORS
-from tests.serving.running import JSON, Running, service, step
+from tests.serving.running import JSON, ROWS, Running, service, step
 
 NDJSON = "application/x-ndjson"
 
@@ -18,7 +18,9 @@ NDJSON = "application/x-ndjson"
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     behind = {"content": "first.result"}
+    rows = step("rows", "odd:interrupt_rows", {"rows": ROWS}, {"result": ROWS}, call="async", pad={"width": 4})
     services = (
+        service("padded", rows, accepts={}, answers={}),
         service("sync", step("fail", "odd:fail")),
         service("async", step("first", "same"), step("later", "odd:later", sources=behind, call="async")),
         service(
@@ -57,6 +59,13 @@ def test_an_error_that_cannot_be_told_keeps_no_other_request_waiting(odd: Runnin
     with ThreadPoolExecutor(12) as callers:
         answers = list(callers.map(lambda key: odd.content("sync", key), keys))
     assert [answer.status for answer in answers] == [500] * len(keys)
+
+
+def test_an_interrupt_in_a_part_of_a_request_does_not_end_the_worker(odd: Running) -> None:
+    row = [{"name": "rows", "datatype": "FP32", "shape": [2, 4], "data": [0.0] * 8}]
+    for _ in range(2):
+        answer = odd.infer("padded", row)
+        assert (answer.status, answer.json["error"]) == (500, "step 'rows' failed: KeyboardInterrupt")
 
 
 def test_the_log_says_what_is_wrong_with_an_error_that_cannot_be_told(odd: Running) -> None:

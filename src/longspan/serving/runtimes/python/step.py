@@ -25,6 +25,8 @@ from longspan.wire.orders import StepWork
 from longspan.wire.tensors import Tensor, TensorError
 
 _PATH = re.compile(r"(?:/[^\s/:'\"]+){2,}")
+_FAILURES = (Exception, SystemExit, KeyboardInterrupt)
+"""Of user code, and its own affair: the last two would end the loop when they come out of a task."""
 
 
 def load(step: StepWork, secrets: dict[str, str]) -> Runnable:
@@ -81,7 +83,7 @@ class Step:
             value = self._function(**taken)
         except RequestError:
             raise
-        except (Exception, SystemExit) as error:
+        except _FAILURES as error:
             raise self._failure(error) from error
         return kept(self._give(value, inputs))
 
@@ -92,7 +94,7 @@ class Step:
             value = await self._function(**taken)
         except RequestError:
             raise
-        except (Exception, SystemExit) as error:
+        except _FAILURES as error:
             raise self._failure(error) from error
         return kept(self._give(value, inputs))
 
@@ -108,7 +110,7 @@ class Step:
                     yield self._give(value, inputs)
         except RequestError:
             raise
-        except (Exception, SystemExit) as error:
+        except _FAILURES as error:
             raise self._failure(error) from error
 
     def _take(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
