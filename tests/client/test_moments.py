@@ -35,7 +35,9 @@ def test_a_moment_that_was_printed_names_itself() -> None:
     assert moment(rfc3339(found), NOW) == found == datetime(2026, 11, 20, 10, 3, 20, 123456, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["10", "tomorrow", "10:61", "2026-11-20 25:00", "10:03:20:11", "0001-01-01T00:00+14:00"])
+@pytest.mark.parametrize(
+    "text", ["10", "tomorrow", "10:61", "2026-11-20 25:00", "10:03:20:11", "0001-01-01T00:00+14:00"]
+)
 def test_text_that_names_no_moment_is_refused_with_examples(text: str) -> None:
     with pytest.raises(NoMoment, match="is no moment"):
         moment(text, NOW)
