@@ -91,7 +91,12 @@ def test_a_second_up_names_the_process_that_holds_the_system(system: System) -> 
     assert code == 1
     assert str(status.control.pid) in text
     assert "apply" in text
-    assert system.status() == status
+    after = system.status()
+    # What replicas hold of memory may have moved; who runs has not.
+    assert (after.generation, after.control, after.gateway) == (status.generation, status.control, status.gateway)
+    assert [one.pid for unit in after.units for one in unit.replicas] == [
+        one.pid for unit in status.units for one in unit.replicas
+    ]
 
 
 def test_a_port_in_use_names_who_holds_it_and_nothing_is_left(system: System) -> None:
