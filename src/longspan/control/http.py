@@ -48,6 +48,11 @@ def api(world: World, *, knock: Callable[[], None], down: Callable[[bool], None]
         found = problem(error)
         return JSONResponse(dataclasses.asdict(found), found.status, media_type="application/problem+json")
 
+    @app.exception_handler(Exception)
+    def fail(_request: Request, error: Exception) -> JSONResponse:
+        # A fault of ours: its trace goes to the log of control, which raises it on.
+        return JSONResponse(dataclasses.asdict(problem(error)), 500, media_type="application/problem+json")
+
     @app.exception_handler(RequestValidationError)
     def misunderstand(_request: Request, error: RequestValidationError) -> JSONResponse:
         detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:10])
