@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from longspan.client.plot import STYLES, bars, drawn, fitting, plot
@@ -49,6 +49,7 @@ def test_where_there_is_no_value_the_line_has_a_gap() -> None:
     assert line == "⠉⠉⠉⠉⠉⠉⠉⠉⠁              ⠈⠉⠉⠉⠉⠉⠉⠉⠉"
 
 
+@example([(0.0, math.nan, math.nan), (1.0, math.nan, -1_075_000.0)], 20, 22)
 @given(
     st.lists(st.tuples(st.floats(0, 1e6), NUMBERS, NUMBERS), max_size=30),
     st.integers(20, 130),

@@ -117,7 +117,7 @@ def test_a_draining_worker_finishes_what_it_has_and_says_that_it_goes(start: Sta
     with running.client() as kept:
         assert kept.request("GET", "/v2/health/ready").status == 200
         running.process.send_signal(signal.SIGTERM)
-        until(lambda: running.records()[-1]["message"] == "draining", "the drain")
+        until(lambda: [record["message"] for record in running.records()[-1:]] == ["draining"], "the drain")
         answer = kept.request("GET", "/v2/health/ready")
         assert (answer.status, answer.headers["connection"]) == (503, "close")
     assert running.request("GET", "/v2/models/slow/ready").status == 503
@@ -167,7 +167,7 @@ def test_who_had_connected_before_the_socket_went_is_still_heard(start: Start) -
     running = start(SAME)
     with running.connect() as waiting:
         running.process.send_signal(signal.SIGTERM)
-        until(lambda: running.records()[-1]["message"] == "draining", "the drain")
+        until(lambda: [record["message"] for record in running.records()[-1:]] == ["draining"], "the drain")
         waiting.sendall(b"POST /v1/services/same HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi")
         answer = receive(waiting)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -202,7 +202,7 @@ def test_a_second_signal_ends_it_at_once(start: Start) -> None:
         client.sendall(b"POST /v1/services/slow HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n60")
         until((running.folder / "runs").exists, "the run")
         running.process.send_signal(signal.SIGTERM)
-        until(lambda: running.records()[-1]["message"] == "draining", "the drain")
+        until(lambda: [record["message"] for record in running.records()[-1:]] == ["draining"], "the drain")
         running.process.send_signal(signal.SIGTERM)
         assert ended(running) == 128 + signal.SIGTERM
     assert not running.socket.exists()

@@ -11,6 +11,7 @@ Why no library draws them: docs/decisions/0060-lines-in-a-terminal.md.
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,6 +28,9 @@ _GUTTER = 7
 _LEAST_WIDTH, _MOST_WIDTH = 40, 120
 _LEAST_STEP = 1e-9
 _BAR = " ▏▎▍▌▋▊▉█"
+
+_EXPONENT = re.compile(r"e(?:\+|(-))0*")
+"""Of a number in ``1.2e+06``: what of it says nothing."""
 
 Cell = tuple[str, str]
 """A character and its colour."""
@@ -203,4 +207,6 @@ def _along(across: tuple[float, float], unit: str, columns: int, marks: Sequence
 
 
 def _number(value: float) -> str:
-    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.3g}"
+    """As exact as there is room for beside the axis: ``-1.2e6``, never wider than the numbers' column."""
+    texts = [_EXPONENT.sub(r"e\1", f"{value:.{digits}g}") for digits in range(6, 0, -1)]
+    return next((text for text in texts if len(text) <= _GUTTER), texts[-1])
