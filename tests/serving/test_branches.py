@@ -135,6 +135,39 @@ def test_a_padded_step_elsewhere_is_called_for_several_buckets_at_once_but_not_f
     on_loop(run)
 
 
+def test_many_requests_of_many_buckets_have_no_more_calls_under_way_than_may_wait_there() -> None:
+    """Half as many as may wait, each with calls for twelve widths, and none is answered until all are there."""
+    queue, requests, widths = 64, 32, range(4, 52, 4)
+
+    async def run() -> None:
+        under_way = most = 0
+        go = asyncio.Event()
+
+        async def elsewhere(inputs: dict[str, Any]) -> dict[str, Any]:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await go.wait()
+            await asyncio.sleep(0)
+            under_way -= 1
+            return {"y": inputs["a"][:, :2]}
+
+        graph = Graph(make("read", elsewhere, pad={"width": 4}, rows=2), make("last", same, "read.y"), queue=queue)
+        for number in range(requests):
+            rows = [np.full(width, number * 100 + width, np.float32) for width in widths]
+            graph.put(x=Rows(rows, np.dtype(np.float32)))
+            await asyncio.sleep(0)  # one after the other, so that the first do not know yet how many come
+        go.set()
+        for _ in range(requests):
+            answer = (await graph.get()).outputs["y"][:, 0]
+            assert (answer % 100).tolist() == [float(width) for width in widths]
+            assert len(set(answer // 100)) == 1
+        assert AT_ONCE < most <= queue
+        assert graph.thread.close(WITHIN)
+
+    on_loop(run)
+
+
 def test_one_call_that_fails_ends_the_others_of_its_request() -> None:
     async def run() -> None:
         ended: list[str] = []

@@ -27,7 +27,8 @@ from longspan.serving.step import Step
 AT_ONCE = 8
 """Calls that a padded step in another unit has under way for one request, at most."""
 SHARE = 4
-"""And no more than this part of what may wait there, so that one request does not fill another unit's queue."""
+"""All requests together have about this part of what may wait there under way, but each at least one: so neither one
+large request nor many small ones fill another unit's queue."""
 
 
 class StreamOut(Protocol):
@@ -63,7 +64,7 @@ class Tasks:
         `finish` answers; `out` takes what is streamed.
         """
         self._name, self._workshop, self._bound, self._finish = name, workshop, queue, finish
-        self._out, self._at_once = out, max(1, min(AT_ONCE, queue // SHARE))
+        self._out = out
         threaded = [step.call == "sync" for step in steps]
         on = order.tracks(before, threaded)
         self._parts = order.parts(before, on, threaded)
@@ -124,6 +125,10 @@ class Tasks:
             del self._waiting[exchange]
             self._begun += 1
             self._waited += monotonic_ns() - exchange.started
+
+    def _share(self) -> int:
+        """Calls that one request may have under way, while so many are here."""
+        return max(1, min(AT_ONCE, self._bound // (SHARE * max(1, len(self._running)))))
 
     # One request -------------------------------------------------------------------------------------------
 
@@ -206,7 +211,7 @@ class Tasks:
                 await self._pump(step.whole(given), exchange)
             else:
                 whole = step.padding is None
-                step.put(exchange, await (step.whole(given) if whole else _spread(step, given, self._at_once)))
+                step.put(exchange, await (step.whole(given) if whole else _spread(step, given, self._share)))
         except BaseException as error:  # even SystemExit fails this request alone
             given_up = exchange.done or exchange.error is not None
             if given_up and isinstance(error, asyncio.CancelledError):  # it was us who cancelled it
@@ -235,19 +240,24 @@ class Tasks:
         self._out.end(exchange)
 
 
-async def _spread(step: Step, given: dict[str, Any], at_once: int) -> dict[str, Any]:
-    """A padded asynchronous step: each of its runs is a call of its own, `at_once` of them together."""
+async def _spread(step: Step, given: dict[str, Any], share: Callable[[], int]) -> dict[str, Any]:
+    """A padded asynchronous step: each of its runs is a call of its own, as many of them together as `share` allows."""
     padding = step.padding
     assert padding is not None, "only a padded step runs this way"
     runs = padding.runs([given], step.rows_limit)
     back = Gathered(padding, [padding.count(given)])
     left = iter(runs)
+    active = min(share(), len(runs))
 
     async def some() -> None:
+        nonlocal active
         for run in left:
             back.put(run, await step.whole(run.inputs()))
+            if active > share():  # other requests have come meanwhile
+                active -= 1
+                return
 
-    await _together([some() for _ in runs[:at_once]])
+    await _together([some() for _ in range(active)])
     step.padded(runs)
     step.batches += len(runs) - 1  # whoever called counts one
     return back.outputs(0)
