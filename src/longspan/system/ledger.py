@@ -6,6 +6,8 @@ Control alone writes here. Each method is one transaction; what it returns are t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -211,9 +213,9 @@ class Ledger:
         with self._engine.connect() as connection:
             return {row.unit: Count(**row._mapping) for row in connection.execute(sa.select(_COUNTS))}
 
-    def want(self, count: Count) -> None:
-        """Write a count down, in place of the unit's last one."""
-        self._put(_COUNTS, msgspec.structs.asdict(count))
+    def want(self, *counts: Count) -> None:
+        """Write counts down, in place of their units' last ones, all at once."""
+        self._put(_COUNTS, counts)
 
     def uncount(self, unit: str) -> None:
         """Nobody decides how many the unit has any more."""
@@ -227,17 +229,18 @@ class Ledger:
 
     def pin(self, pin: Pin) -> None:
         """Write a pin down, in place of the unit's last one."""
-        self._put(_PINS, msgspec.structs.asdict(pin))
+        self._put(_PINS, [pin])
 
     def unpin(self, unit: str) -> None:
         """The unit is nobody's any more."""
         with self._engine.begin() as connection:
             connection.execute(_PINS.delete().where(_PINS.c.unit == unit))
 
-    def _put(self, table: sa.Table, values: dict[str, object]) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(table.delete().where(table.c.unit == values["unit"]))
-            connection.execute(table.insert().values(**values))
+    def _put(self, table: sa.Table, rows: Sequence[Count | Pin]) -> None:
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(table.delete().where(table.c.unit.in_([row.unit for row in rows])))
+                connection.execute(table.insert(), [msgspec.structs.asdict(row) for row in rows])
 
     # Facts
 

@@ -72,6 +72,8 @@ class Scaler:
         self._seen: tuple[Watched, ...] = ()
         self._granted = Budget(0.0, 0)
         self._latest: dict[str, Noted] = {}
+        self._asked: list[Count] = []
+        """Counts of this tick, written all at once: each commit waits for the disk."""
         self._lock = threading.Lock()
 
     # Eyes
@@ -136,23 +138,26 @@ class Scaler:
 
     def counted(self, now: int) -> list[Unit]:
         """All units of the current generation, with as many replicas as they shall have."""
-        if (current := self._ledger.current()) is None:
-            return []
-        scaled = policies(System.from_canonical(current.accepted.system))
-        counts = {name: count for name, count in self._ledger.counts().items() if name in scaled}
+        accepted, counts = self._in_force()
         pins = self._ledger.pins()
         return [
-            msgspec.structs.replace(unit, replicas=held(unit, counts, pins, now))
-            for unit in self._all_units(current.accepted)
+            msgspec.structs.replace(unit, replicas=held(unit, counts, pins, now)) for unit in self._units_of(accepted)
         ]
 
     def notes(self, now: int) -> tuple[str, ...]:
         """What a plan should mention: units that have another count than the current generation's file says."""
+        accepted, counts = self._in_force()
+        return notes(self._units_of(accepted), counts, self._ledger.pins(), now) if accepted is not None else ()
+
+    def _in_force(self) -> tuple[Accepted | None, dict[str, Count]]:
+        """What the current generation holds, and the counts of its units that scale."""
         if (current := self._ledger.current()) is None:
-            return ()
+            return None, {}
         scaled = policies(System.from_canonical(current.accepted.system))
-        counts = {name: count for name, count in self._ledger.counts().items() if name in scaled}
-        return notes(self._all_units(current.accepted), counts, self._ledger.pins(), now)
+        return current.accepted, {name: count for name, count in self._ledger.counts().items() if name in scaled}
+
+    def _units_of(self, accepted: Accepted | None) -> Sequence[Unit]:
+        return self._all_units(accepted) if accepted is not None else ()
 
     def pinned(self, now: int) -> frozenset[str]:
         """Units that somebody holds; also such as are none now."""
@@ -263,7 +268,7 @@ class Scaler:
             self._want(unit.unit, replicas, f"was {unit.held}")
 
     def _want(self, name: str, replicas: int, reason: str) -> None:
-        self._ledger.want(Count(unit=name, replicas=replicas, reason=reason, at=self._now))
+        self._asked.append(Count(unit=name, replicas=replicas, reason=reason, at=self._now))
         _log.info("%s: %s", name, reason)
         self._wrote = 0.0
 
@@ -276,6 +281,8 @@ class Scaler:
         _log.info("%s is held no longer", unit)
 
     def write_down(self) -> None:
+        self._ledger.want(*self._asked)
+        self._asked.clear()
         if self._ticked is not None and self._ticked - self._wrote >= _WRITE_SECONDS:
             self._wrote = self._ticked
             self.history.write()
