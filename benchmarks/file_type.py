@@ -7,11 +7,9 @@
 
 from __future__ import annotations
 
-import http.client
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from importlib.metadata import distribution
@@ -20,6 +18,7 @@ from pathlib import Path
 from benchmarks import servers
 from benchmarks.figures import Figure
 from benchmarks.files import real_files
+from benchmarks.sending import send
 from benchmarks.spread import PAIRS, compare
 from benchmarks.system import System, copy_example
 
@@ -47,47 +46,17 @@ def figures(pairs: int = PAIRS, rounds: int = ROUNDS) -> Iterator[Figure]:
             address, (replica,) = system.address, system.replicas("file-type")
             assert replica.pid is not None
             pid = replica.pid
-            served(address, bodies, 1)
+            send(address, "file-type", bodies, rounds=1, connections=CONNECTIONS)
 
             def worker() -> float:
                 before = servers.cpu_ns(pid)
-                served(address, bodies, rounds)
+                send(address, "file-type", bodies, rounds=rounds, connections=CONNECTIONS)
                 return (servers.cpu_ns(pid) - before) / 1e3 / len(bodies) / rounds
 
             found = compare(lambda: plain(rounds), worker, pairs)
     yield Figure("file-type, CPU per file in a plain loop", "us", found.a)
     yield Figure(f"file-type, CPU of the worker per file at {CONNECTIONS} connections", "us", found.b)
     yield Figure("ratio of these two", "", found.ratio, RATIO_BOUND)
-
-
-def served(address: str, bodies: list[bytes], rounds: int) -> None:
-    """Send every body `rounds` times, over four kept connections that each send one after the other."""
-    turns = iter(bodies * rounds)
-    lock, failures = threading.Lock(), []
-
-    def send() -> None:
-        host, _, port = address.rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=30)
-        while True:
-            with lock:
-                body = next(turns, None)
-            if body is None:
-                break
-            headers = {"content-type": "application/octet-stream"}
-            connection.request("POST", "/v1/services/file-type", body, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            if answer.status != 200:
-                failures.append(text)
-        connection.close()
-
-    threads = [threading.Thread(target=send) for _ in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise RuntimeError(f"{len(failures)} files were not answered, the first: {failures[0]!r}")
 
 
 def plain(rounds: int) -> float:

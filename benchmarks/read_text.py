@@ -9,12 +9,10 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from pathlib import Path
 from benchmarks import error_rate, servers
 from benchmarks.figures import Figure, aligned
 from benchmarks.pictures import Picture, drawn, photographs
+from benchmarks.sending import send
 from benchmarks.spread import PAIRS, compare
 from benchmarks.system import System, copy_example
 from benchmarks.text_loop import STEPS, TextLoop
@@ -61,11 +60,11 @@ def figures(pairs: int = PAIRS, rounds: int = ROUNDS) -> Iterator[Figure]:
             assert replica.pid is not None
             pid = replica.pid
             for connections in CONNECTIONS:
-                served(address, bodies, 1, connections)
+                send(address, "read-text", bodies, rounds=1, connections=connections)
 
                 def worker(connections: int = connections) -> float:
                     before = servers.cpu_ns(pid)
-                    served(address, bodies, rounds, connections)
+                    send(address, "read-text", bodies, rounds=rounds, connections=connections)
                     return (servers.cpu_ns(pid) - before) / 1e6 / len(bodies) / rounds
 
                 found = compare(lambda: plain(rounds), worker, pairs)
@@ -73,35 +72,6 @@ def figures(pairs: int = PAIRS, rounds: int = ROUNDS) -> Iterator[Figure]:
                 yield Figure(f"read-text, CPU per picture in a plain loop (beside {at})", "ms", found.a)
                 yield Figure(f"read-text, CPU of the worker per picture {at}", "ms", found.b)
                 yield Figure(f"ratio of these two {at}", "", found.ratio, RATIO_BOUND)
-
-
-def served(address: str, bodies: Sequence[bytes], rounds: int, connections: int) -> None:
-    """Send every body `rounds` times, over that many kept connections that each send one after the other."""
-    turns = iter([*bodies] * rounds)
-    lock, failures = threading.Lock(), []
-
-    def send() -> None:
-        host, _, port = address.rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=60)
-        while True:
-            with lock:
-                body = next(turns, None)
-            if body is None:
-                break
-            connection.request("POST", "/v1/services/read-text", body, {"content-type": "application/octet-stream"})
-            answer = connection.getresponse()
-            text = answer.read()
-            if answer.status != 200:
-                failures.append(text)
-        connection.close()
-
-    threads = [threading.Thread(target=send) for _ in range(connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise RuntimeError(f"{len(failures)} pictures were not answered, the first: {failures[0]!r}")
 
 
 def plain(rounds: int) -> float:

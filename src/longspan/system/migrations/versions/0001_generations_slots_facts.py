@@ -45,7 +45,3 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
     )
-
-
-def downgrade() -> None:
-    raise NotImplementedError("restore the state folder from a backup instead")

@@ -34,7 +34,3 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger, primary_key=True),
         sa.Column("record", sa.LargeBinary, nullable=False),
     )
-
-
-def downgrade() -> None:
-    raise NotImplementedError("restore the state folder from a backup instead")
