@@ -193,6 +193,13 @@ def test_log_lines_that_stood_there_before_are_not_told_again() -> None:
     ]
 
 
+def test_a_generation_is_not_said_to_serve_while_another_still_answers() -> None:
+    before = replace(STATUS, in_force=3)
+    decided = replace(before, generation=4)
+    assert list(news(before, decided)) == []
+    assert list(news(decided, replace(decided, in_force=4))) == ["generation 4 serves"]
+
+
 def test_each_change_is_a_line() -> None:
     dead = replace(ONE, pid=None, state="dead", restarts=1, last_log=("out of luck",))
     after = replace(
@@ -200,6 +207,7 @@ def test_each_change_is_a_line() -> None:
         gateway=GatewayView(pid=None, version="", trouble="port 8080 is in use"),
         failed=FailedView(generation=4, reason="it died"),
         generation=5,
+        in_force=5,
     )
     assert list(news(STATUS, after)) == [
         "flower/0 dead (generation 3, restarts 1)",

@@ -51,3 +51,21 @@ def test_replicas_that_another_version_started_serve_until_those_of_this_one_do(
     assert load.report.clean, load.report
     [after] = running.world.seen.replicas
     assert (after.state, after.slot.restarts, after.digest) == ("ready", 0, before.digest)
+
+
+def test_a_generation_is_in_force_once_the_gateway_sends_to_its_replicas_alone(running: Running) -> None:
+    first = running.apply(STEP)
+    running.until(lambda: http.status(running.world).in_force == first.number)
+    [old] = running.world.seen.gateway.endpoints
+    second = running.apply(STEP.replace("well", "better"))
+    held: list[tuple[int | None, frozenset[str]]] = []
+
+    def look() -> bool:
+        status = http.status(running.world)
+        held.append((status.in_force, running.world.seen.gateway.endpoints))
+        return status.in_force == second.number
+
+    running.until(look)
+    assert all(old in endpoints for in_force, endpoints in held if in_force == first.number)
+    assert all(old not in endpoints for in_force, endpoints in held if in_force == second.number)
+    assert running.state(second.number) == "serving"

@@ -154,6 +154,8 @@ class Status:
 
     system: str
     generation: int | None
+    in_force: int | None = None
+    """The generation that alone gives the answers: `generation`, once nothing goes any more to what it replaced."""
     pending: int | None = None
     url: str
     control: ControlView

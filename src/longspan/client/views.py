@@ -154,8 +154,9 @@ def news(before: Status | None, after: Status) -> Iterator[str]:
         yield f"gateway: {after.gateway.trouble}"
     if after.failed and after.failed != before.failed:
         yield f"generation {after.failed.generation} failed: {after.failed.reason}"
-    if after.generation != before.generation:
-        yield f"generation {after.generation} serves"
+    if after.in_force != before.in_force:
+        # Not as soon as it is decided: until then one that it replaced may still answer.
+        yield f"generation {after.in_force} serves"
 
 
 def log_lines(lines: Iterable[str]) -> Iterator[str]:

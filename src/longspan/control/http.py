@@ -100,6 +100,7 @@ def status(world: World) -> messages.Status:
     return messages.Status(
         system=system.system.name if system else "",
         generation=current.number if current else None,
+        in_force=seen.in_force,
         pending=pending.number if pending else None,
         url=f"http://127.0.0.1:{world.port(shown)}" if shown else "",
         control=messages.ControlView(pid=os.getpid()),

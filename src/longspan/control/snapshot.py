@@ -34,6 +34,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     memory: Mapping[str, Memory] = {}
     """Of each unit that is granted some."""
     gateway: GatewaySeen = GatewaySeen(pid=None)
+    in_force: int | None = None
+    """The last generation of which it was seen that the gateway sends to its replicas alone."""
     leftover: frozenset[str] = frozenset()
     """Sockets that the gateway still holds and shall not: of what was replaced, or has failed."""
     trouble: str = ""

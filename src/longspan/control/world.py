@@ -90,7 +90,8 @@ class World:
         self.scaling = Scaler(self.ledger, self.generations.units, self.generations.machine)
         self._watch, self._clock = watch, clock
         self._choosing = threading.Lock()
-        self.seen = Snapshot()
+        served = self.ledger.current()
+        self.seen = Snapshot(in_force=served.number if served else None)
         self.stopping = False
 
     @classmethod
@@ -158,6 +159,7 @@ class World:
             samples=samples,
             memory=self._memory(wanted),
             gateway=seen,
+            in_force=current.number if current and not seen.endpoints - routed else self.seen.in_force,
             leftover=seen.endpoints - routed,
             trouble=trouble,
             moving=moving or not (seen.listening or trouble),
