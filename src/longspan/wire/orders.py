@@ -44,6 +44,23 @@ class ModelWork(msgspec.Struct, frozen=True, kw_only=True):
     answers: bool
 
 
+class ServerWork(msgspec.Struct, frozen=True, kw_only=True):
+    """A server of somebody else's, in any language, that runs a step: it speaks the Open Inference Protocol."""
+
+    model: str
+    """What the step is called there: ``/v2/models/MODEL``."""
+    version: str = ""
+    """With it ``/v2/models/MODEL/versions/VERSION``."""
+    binary: bool = False
+    """It takes and gives tensors as bytes (OIP's binary tensor data extension); else all goes as JSON."""
+    command: tuple[str, ...] = ()
+    """How each replica of it is started, in the code's folder; empty: it is there already, at `address`."""
+    address: str = ""
+    """Without a command: ``127.0.0.1:PORT`` or ``unix:PATH``."""
+    port: bool = False
+    """With a command: it listens on a loopback port that it is told (``{port}``), not on a socket (``{socket}``)."""
+
+
 class StepWork(msgspec.Struct, frozen=True, kw_only=True):
     """One step: a model of this unit (`model`), a Python callable (`run`), or the one and then the other.
 
@@ -59,6 +76,10 @@ class StepWork(msgspec.Struct, frozen=True, kw_only=True):
     """The unit that runs this step, ``SERVICE.STEP``; empty: this one."""
     version: str = ""
     """What that unit answers to: a digest of the step's signature, so that no caller meets another signature."""
+    foreign: bool = False
+    """That unit is a server of somebody else's: its errors are told as they are, with the step's name."""
+    binary: bool = True
+    """Are tensors sent to that unit as bytes? Else as JSON."""
     when: str = ""
     """``step.output`` (BOOL [1]) or a bare name of the service's inputs: run only if true; after ``not ``: if false."""
     pad: dict[str, int] = {}
@@ -105,6 +126,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Name of an environment variable -> HMAC of its value, so that a changed secret is changed work."""
     calls: tuple[str, ...] = ()
     """Units that steps of this one run in: they must be there before this unit is, and leave after it."""
+    server: ServerWork | None = None
+    """A unit of one step that runs in a server of somebody else's; it has no models, and its one service no code."""
     cpu: float = 0.0
     """Cores granted by ``resources:``; 0: nobody said."""
 
@@ -136,6 +159,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     load: str
     graphs: str
     """Folder of onnxruntime's optimised graphs."""
+    port: int = 0
+    """The loopback port of a server that listens on one (`ServerWork.port`); it stays the slot's."""
     egress: str = ""
     """Socket of the gateway through which other units are called; empty when this one calls none."""
 
