@@ -37,7 +37,7 @@ _SLOTS = sa.Table(
     *(sa.Column(name, sa.Text) for name in ("replica", "digest")),
     *(
         sa.Column(name, sa.BigInteger)
-        for name in ("generation", "since", "ready_at", "stopping_at", "died_at", "restarts", "quick_deaths")
+        for name in ("generation", "since", "ready_at", "stopping_at", "died_at", "restarts", "quick_deaths", "port")
     ),
 )
 _COUNTS = sa.Table(

@@ -154,6 +154,13 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """Deaths in this slot with this digest so far."""
     quick_deaths: int = 0
     """Deaths in a row without having been ready for a while: what back-off grows on."""
+    port: int = 0
+    """The loopback port that it listens on, chosen at its first start and kept; 0: it listens on the slot's socket."""
+
+    @property
+    def address(self) -> str:
+        """Where its replicas listen, whoever it is: the path of a socket relative to the state folder, or HOST:PORT."""
+        return f"127.0.0.1:{self.port}" if self.port else f"run/{self.unit}/{self.slot}.sock"
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
