@@ -184,10 +184,11 @@ def test_a_graph_that_cannot_be_kept_does_not_stop_serving(tmp_path: Path) -> No
 def test_a_file_that_onnxruntime_cannot_load_says_so_without_its_path(tmp_path: Path) -> None:
     node = helper.make_node("NoSuchOperator", ["x"], ["y"])
     path = save(tmp_path / "m.onnx", [node], [value("x", 1, ("N",))], [value("y", 1, ("N",))])
+    signature = Signature({"x": TensorType("FP32", ("batch",))}, {"y": TensorType("FP32", ("batch",))})
     with pytest.raises(
         LongspanError, match="model 'tiny': cannot be loaded by onnxruntime: .*NoSuchOperator"
     ) as caught:
-        load(work(describe(path)), path, str(tmp_path / "graphs"))
+        load(work(signature), path, str(tmp_path / "graphs"))
     assert str(tmp_path) not in str(caught.value)
     assert not list((tmp_path / "graphs").iterdir())
 
@@ -243,10 +244,11 @@ def test_nothing_is_written_to_the_home_and_nothing_is_said(tmp_path: Path) -> N
     assert list(home.iterdir()) == []
 
 
-def test_describing_does_not_load_onnxruntime(tmp_path: Path) -> None:
+def test_a_large_model_is_described_without_onnxruntime(tmp_path: Path) -> None:
     child = (
         "import sys\n"
-        "from longspan.serving.runtimes.onnx import describe\n"
+        "from longspan.serving.runtimes.onnx import describe, file\n"
+        "file.LOADED_BYTES = 1000\n"
         "describe(sys.argv[1]); sys.exit('onnxruntime' in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", child, tiny(tmp_path / "m.onnx")], check=True)

@@ -1,8 +1,9 @@
 """What does an ONNX file take and give?
 
-Read from the file itself: a session of a large model takes seconds and all its memory, the names and shapes of its
-inputs and outputs stand in a few hundred bytes. Weights are skipped over, not read. Only a model that leaves out the
-shape of an output is loaded, since onnxruntime then knows more than the file says.
+Read from the file itself: the names and shapes of its inputs and outputs stand in a few hundred bytes, weights are
+skipped over. A model that is not large is then loaded as well, so that what onnxruntime cannot run (an operator or a
+version that it does not know, a graph that is none) is known before anything is started. A large one takes seconds
+and all its memory: it is loaded where it shall serve, and here only if it leaves out the shape of an output.
 
 Source: ONNX IR specification, onnx.proto (field numbers); protobuf encoding (varints and length-delimited fields).
 """
@@ -10,13 +11,15 @@ Source: ONNX IR specification, onnx.proto (field numbers); protobuf encoding (va
 from __future__ import annotations
 
 import mmap
+import os
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from longspan.base.dtypes import BY_OIP, BY_ONNX
 from longspan.base.errors import LongspanError
 from longspan.base.signatures import BATCH, Signature, TensorType
+from longspan.serving.runtimes.onnx import weights
+from longspan.serving.runtimes.onnx.protobuf import Span, fields, parts, text
 
 Dimension = int | str | None
 """A size, a symbol, or nothing known."""
@@ -27,9 +30,15 @@ _ELEMENTS = {
 }  # fmt: skip
 _OTHER_ELEMENTS = {14: "complex64", 15: "complex128", 16: "bfloat16", 21: "uint4", 22: "int4", 23: "float4"}
 _NO_TENSORS = {4: "a sequence", 5: "a map", 8: "a sparse tensor", 9: "an optional value"}
-_EXTERNAL = 1
+_AGAIN = "Export it again"
 _GENERATED = re.compile(r"unk__[0-9]+|\?|")
 """Symbols that converters make up when they know nothing."""
+LOADED_BYTES = 256 << 20
+"""Up to this size a model is loaded to be described: 20 MB take 0.07 s."""
+MOST_LETTERS = 256
+"""Of the name of an input or output."""
+MOST_DIMENSIONS = 64
+"""As many as an array of numpy has."""
 
 
 class Value(NamedTuple):
@@ -43,8 +52,10 @@ class Value(NamedTuple):
 def describe(path: str) -> Signature:
     """Inputs and outputs of the model file. Raises `LongspanError` when it cannot be served, saying why."""
     inputs, outputs = read(path)
-    if any(value.shape is None for value in outputs):
-        inputs, outputs = _by_session(path)
+    untold = any(value.shape is None for value in outputs)
+    if untold or os.path.getsize(path) <= LOADED_BYTES:
+        known = _by_session(path)
+        inputs, outputs = known if untold else (inputs, outputs)
     return name_dimensions(inputs, outputs)
 
 
@@ -90,132 +101,74 @@ def read(path: str) -> tuple[list[Value], list[Value]]:
 
 
 def _model(content: mmap.mmap) -> tuple[list[Value], list[Value]]:
-    graphs = [part for number, part in _fields(content, (0, len(content))) if number == 7]
-    if len(graphs) != 1 or isinstance(graphs[0], int):
+    graphs = [part for _, part in parts(content, (0, len(content)), 7)]
+    if len(graphs) != 1:
         raise ValueError("a model has one graph")
-    inputs, outputs, defaults = [], [], set()
-    for number, part in _fields(content, graphs[0]):
-        if isinstance(part, int):
-            continue
+    weights.must_be_inside(content, (0, len(content)))
+    inputs: list[Span] = []
+    outputs: list[Span] = []
+    defaults = set()
+    for number, part in parts(content, graphs[0], 5, 11, 12):
         if number == 5:
-            defaults.add(_weights(content, part))
-        elif number == 11:
-            inputs.append(part)
-        elif number == 12:
-            outputs.append(part)
+            defaults.add(weights.name(content, part))
+        else:
+            (inputs if number == 11 else outputs).append(part)
     taken = [value for part in inputs if (value := _value(content, part, "input", defaults)) is not None]
     given = [value for part in outputs if (value := _value(content, part, "output", set())) is not None]
     if not given:
         raise ValueError("a model has outputs")
+    for role, values in (("input", taken), ("output", given)):
+        names = {value.name for value in values}
+        if len(names) < len(values):
+            raise LongspanError(f"has two {role}s of one name", remedy=_AGAIN)
     return taken, given
 
 
-def _weights(content: mmap.mmap, span: tuple[int, int]) -> str:
-    name = ""
-    for number, part in _fields(content, span):
-        if number == 8 and not isinstance(part, int):
-            name = content[part[0] : part[1]].decode()
-        elif number == 14 and part == _EXTERNAL:
-            raise LongspanError(
-                "keeps its weights in another file", remedy="Save the model with its weights in one file"
-            )
-    return name
-
-
-def _value(content: mmap.mmap, span: tuple[int, int], role: str, skip: set[str]) -> Value | None:
+def _value(content: mmap.mmap, span: Span, role: str, skip: set[str]) -> Value | None:
     name, kind = "", None
-    for number, part in _fields(content, span):
-        if isinstance(part, int):
-            continue
+    for number, part in parts(content, span, 1, 2):
         if number == 1:
-            name = content[part[0] : part[1]].decode()
-        elif number == 2:
+            name = text(content, part)
+        else:
             kind = part
     if name in skip:
         return None
+    if not 0 < len(name) <= MOST_LETTERS or not name.isprintable():
+        raise LongspanError(f"has an {role} whose name nobody can write: {name[:40]!r}", remedy=_AGAIN)
     dtype, shape = "", None
-    for number, part in _fields(content, kind) if kind else ():
-        if isinstance(part, int):
-            continue
+    for number, part in parts(content, kind, *_NO_TENSORS, 1) if kind else ():
         if number in _NO_TENSORS:
             hint = "Export a scikit-learn classifier with zipmap off" if number == 4 else ""
             raise LongspanError(f"{role} {name!r} is {_NO_TENSORS[number]}, not a tensor", remedy=hint)
-        if number == 1:
-            dtype, shape = _tensor(content, part, role, name)
+        dtype, shape = _tensor(content, part, role, name)
     if not dtype:
         raise LongspanError(f"{role} {name!r} has no data type")
     return Value(name, dtype, shape)
 
 
-def _tensor(
-    content: mmap.mmap, span: tuple[int, int], role: str, name: str
-) -> tuple[str, tuple[Dimension, ...] | None]:
+def _tensor(content: mmap.mmap, span: Span, role: str, name: str) -> tuple[str, tuple[Dimension, ...] | None]:
     dtype, shape = "", None
-    for number, part in _fields(content, span):
+    for number, part in fields(content, span):
         if number == 1 and isinstance(part, int):
             if part not in _ELEMENTS:
                 kind = _OTHER_ELEMENTS.get(part, f"of ONNX element type {part}")
                 raise LongspanError(f"{role} {name!r} is {kind}; served are {', '.join(BY_OIP)}")
             dtype = _ELEMENTS[part]
         elif number == 2 and not isinstance(part, int):
-            shape = tuple(
-                _dimension(content, size)
-                for field, size in _fields(content, part)
-                if field == 1 and size.__class__ is tuple
-            )
+            shape = tuple(_dimension(content, size) for _, size in parts(content, part, 1))
+    if len(shape or ()) > MOST_DIMENSIONS:
+        raise LongspanError(f"{role} {name!r} has {len(shape or ())} dimensions; served are at most {MOST_DIMENSIONS}")
     return dtype, shape
 
 
-def _dimension(content: mmap.mmap, span: int | tuple[int, int]) -> Dimension:
-    for number, part in _fields(content, span):
+def _dimension(content: mmap.mmap, span: Span) -> Dimension:
+    for number, part in fields(content, span):
         if number == 1 and isinstance(part, int):
             return part if 0 < part < 1 << 31 else None
         if number == 2 and not isinstance(part, int):
-            symbol = content[part[0] : part[1]].decode()
+            symbol = text(content, part)
             return None if _GENERATED.fullmatch(symbol) else symbol
     return None
-
-
-# --- protobuf -----------------------------------------------------------------------------------------------------
-
-
-def _fields(content: mmap.mmap, span: int | tuple[int, int]) -> Iterator[tuple[int, int | tuple[int, int]]]:
-    """(field number, a varint's value or where the bytes of the field are). Raises `ValueError` on malformed bytes."""
-    if isinstance(span, int):
-        raise ValueError("a message was expected, a number came")
-    at, end = span
-    while at < end:
-        key, at = _varint(content, at, end)
-        match key & 7:
-            case 0:
-                value, at = _varint(content, at, end)
-                yield key >> 3, value
-                continue
-            case 1:
-                size = 8
-            case 2:
-                size, at = _varint(content, at, end)
-            case 5:
-                size = 4
-            case _:
-                raise ValueError("unknown wire type")
-        if size > end - at:
-            raise ValueError("a field runs past its message")
-        yield key >> 3, (at, at + size)
-        at += size
-
-
-def _varint(content: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            break
-        byte = content[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("a number runs past its message")
 
 
 # --- names --------------------------------------------------------------------------------------------------------

@@ -40,8 +40,13 @@ _ERRORS: tuple[type[Exception], ...] = (
     ),
 )
 _PROVIDERS = ["CPUExecutionProvider"]
-_PREAMBLE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+_PREAMBLE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (?:Load model from .*? failed: ?)?")
+_TOO_NEW = re.compile(r"Opset (\d+) is under development.*domain (\S+) is till opset (\d+)")
 _PATH = re.compile(r"(?:/[^\s/:'\"]+){2,}")
+_PLACE = re.compile(r"\b\w+\.(?:cc|h|cpp):\d+ ")
+"""Where in its own source onnxruntime noticed it; the name of the function follows, with its arguments."""
+_UNKNOWN = re.compile(r"No opset import for domain|is not a registered function/op|No Op registered for")
+_OPERATORS = "Its operators must be onnxruntime's own; what needs others runs in a server of its own (command:)"
 _LONGEST = 300
 
 
@@ -50,7 +55,7 @@ def load(model: ModelWork, path: str, graphs_folder: str) -> Runnable:
     try:
         session = _cached(model, path, graphs_folder)
     except LongspanError as error:
-        raise LongspanError(error.problem, at=f"model {model.name!r}") from None
+        raise LongspanError(error.problem, at=f"model {model.name!r}", remedy=error.remedy) from None
     return Runnable(model.name, "sync", model.signature, _runner(model, session))
 
 
@@ -106,7 +111,8 @@ def _session(path: str, options: Any) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(path, options, providers=_PROVIDERS)
     except _ERRORS as error:
-        raise LongspanError(f"cannot be loaded by onnxruntime: {_words(error)}") from None
+        remedy = _OPERATORS if _UNKNOWN.search(str(error)) else ""
+        raise LongspanError(f"cannot be loaded by onnxruntime: {_words(error)}", remedy=remedy) from None
 
 
 def _options(threads: int, *, optimise: bool) -> Any:
@@ -176,8 +182,23 @@ def _to_bytes(array: Tensor) -> Tensor:
 
 def _words(error: Exception) -> str:
     """The error in one bounded line, without paths of this machine."""
-    line = _PREAMBLE.sub("", str(error)).strip().partition("\n")[0]
+    line = _without_places(_PREAMBLE.sub("", str(error)).strip().partition("\n")[0])
+    if new := _TOO_NEW.search(line):
+        line = f"it is of opset {new[1]} of {new[2]}; {onnxruntime.__version__} knows those up to {new[3]}"
     return _PATH.sub(lambda match: match[0].rpartition("/")[2], line)[:_LONGEST]
+
+
+def _without_places(line: str) -> str:
+    """Without the names of onnxruntime's own functions: a signature of C++ ends where its brackets are closed."""
+    while place := _PLACE.search(line):
+        at = line.find("(", place.end())
+        depth = 1 if at >= 0 else 0
+        while depth and at + 1 < len(line):
+            at += 1
+            depth += {"(": 1, ")": -1}.get(line[at], 0)
+        end = place.end() if depth or at < 0 else at + 1
+        line = line[: place.start()] + line[end:].removeprefix(" const").lstrip()
+    return line
 
 
 def _processor() -> str:
