@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import agreement, cpu, file_type, gateway, ramp, read_text, remote, replica, scaling, start
+from benchmarks import agreement, cpu, file_type, gateway, megabyte, ramp, read_text, remote, replica, scaling, start
 from benchmarks.figures import Figure, about, machine, table, write
 from benchmarks.spread import PAIRS
 
@@ -23,6 +23,7 @@ RESULTS = Path(__file__).parent / "results"
 PARTS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "start": start.figures,
     "cpu": cpu.figures,
+    "megabyte": megabyte.figures,
     "gateway": gateway.figures,
     "file-type": file_type.figures,
     "read-text": read_text.figures,

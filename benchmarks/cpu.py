@@ -20,7 +20,7 @@ import msgspec
 from benchmarks import servers, tiny
 from benchmarks.figures import Figure
 from benchmarks.spread import PAIRS, Compared
-from longspan.client.load import Answer, Plan, Report, Request, run
+from longspan.client.load import Answer, Check, Plan, Report, Request, run
 
 RATES = (2_000, 5_000)
 SECONDS = 4.0
@@ -38,12 +38,11 @@ def check(answer: Answer) -> str:
     return "" if all(abs(x - y) < 1e-5 for x, y in zip(scores, tiny.expected(), strict=True)) else "other scores"
 
 
-def paced(server: servers.Server, rate: float, seconds: float, judge: bool = False) -> Report:
+def paced(server: servers.Server, request: Request, rate: float, seconds: float, judge: Check | None = None) -> Report:
     """One load over kept connections, few enough for a server's backlog when the machine stalls for a moment.
 
     Raises `RuntimeError` when an answer was not right.
     """
-    request = Request(path=server.path, body=tiny.infer_body())
     report = run(
         Plan(
             address=f"unix:{server.socket}",
@@ -52,7 +51,7 @@ def paced(server: servers.Server, rate: float, seconds: float, judge: bool = Fal
             seconds=seconds,
             new_connection_every=0,
             in_flight=64,
-            check=check if judge else None,
+            check=judge,
         )
     )
     if report.failed:
@@ -63,11 +62,22 @@ def paced(server: servers.Server, rate: float, seconds: float, judge: bool = Fal
 class Meter:
     """CPU of one running server and the requests it answered, added up over several short loads."""
 
-    def __init__(self, server: servers.Server, cores: list[int]) -> None:
+    def __init__(
+        self,
+        server: servers.Server,
+        cores: list[int],
+        request: Request | None = None,
+        judge: Check = check,
+        *,
+        warm_up: float = 1_000,
+    ) -> None:
+        """`request`: None for a row of the tiny model. `warm_up`: requests a second, before anything is measured; of
+        these each answer is judged."""
         self._server = server
+        self._request = request or Request(path=server.path, body=tiny.infer_body())
         self._cpu_ns = self._requests = 0
         servers.pin(server.pid, 1, cores)
-        paced(server, 1_000, 0.5, judge=True)
+        paced(server, self._request, warm_up, 0.5, judge)
 
     def load(self, rate: float, seconds: float) -> None:
         """One load; the clock is read right before and after it, so that idling between loads is not counted.
@@ -77,7 +87,7 @@ class Meter:
         """
         for _ in range(TRIES):
             before = servers.cpu_ns(self._server.pid)
-            report = paced(self._server, rate, seconds)
+            report = paced(self._server, self._request, rate, seconds)
             if report.not_sent <= MOST_NOT_SENT * report.due:
                 self._cpu_ns += servers.cpu_ns(self._server.pid) - before
                 self._requests += report.ok

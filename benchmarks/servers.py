@@ -52,8 +52,15 @@ def cpu_ns(pid: int) -> int:
 def bare(folder: Path) -> Iterator[Server]:
     """The bare loop with the tiny model; `folder` is its working directory."""
     model = tiny.write(folder / "tiny.onnx")
-    command = [sys.executable, "-B", "-m", "benchmarks.bare", "bare.sock", model.name]
-    with _child(command, folder, "bare.sock", "/v2/models/tiny/infer") as server:
+    with bare_of("benchmarks.bare", model, "/v2/models/tiny/infer") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def bare_of(module: str, model: Path, path: str) -> Iterator[Server]:
+    """A bare loop with a model; the folder of that is its working directory."""
+    command = [sys.executable, "-B", "-m", module, "bare.sock", model.name]
+    with _child(command, model.parent, "bare.sock", path) as server:
         yield server
 
 
