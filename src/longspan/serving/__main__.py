@@ -1,10 +1,10 @@
-"""The two doors of `longspan.serving`, without a command-line library: start-up time counts here."""
+"""The three doors of `longspan.serving`, without a command-line library: start-up time counts here."""
 
 from __future__ import annotations
 
 import sys
 
-USAGE = "usage: python -m longspan.serving run ORDERS [--secrets FD] | describe ORDERS"
+USAGE = "usage: python -m longspan.serving run ORDERS [--secrets FD] | keep ORDERS | describe ORDERS"
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +18,10 @@ def main(arguments: list[str]) -> int:
             from longspan.serving.main import run
 
             return run(orders, secrets=int(descriptor))
+        case ["keep", orders]:
+            from longspan.serving.keeper.main import run as keep
+
+            return keep(orders)
         case ["describe", orders]:
             from longspan.serving import describe
 
