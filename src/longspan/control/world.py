@@ -37,6 +37,9 @@ from longspan.system.vault import Vault
 
 _log = logging.getLogger(__name__)
 
+MOST_OF_THE_MACHINE = 0.8
+"""Of its memory, that one process of a unit may write to."""
+
 
 class World:
     """One system's adapters. Holds the lock of the state folder for the life of the process."""
@@ -85,6 +88,7 @@ class World:
             watch=watch,
             egress=gateway_adapters.EGRESS_SOCKET,
             guard=self.guard,
+            most_bytes=int(MOST_OF_THE_MACHINE * self.generations.machine().memory_bytes),
         )
         self.gateway = gateway_adapters.Envoy(state)
         self.scaling = Scaler(self.ledger, self.generations.units, self.generations.machine)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -66,10 +67,13 @@ class LocalReplicas:
         watch: Callable[[int], None],
         egress: str,
         guard: MemoryGuard,
+        most_bytes: int,
     ) -> None:
-        """`watch` is told each pid to wake for, `egress` is the socket through which units are called."""
+        """`watch` is told each pid to wake for, `egress` is the socket through which units are called. `most_bytes`: of
+        memory that one process may write to, whatever its unit is granted; 0: nobody knows."""
         self._state, self._ledger, self._vault, self._logs = state, ledger, vault, logs
         self._environment, self._watch, self._egress, self._guard = environment, watch, egress, guard
+        self._most_bytes = most_bytes
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._handshakes = Handshakes()
         self._weights: dict[str, Weight] = {}
@@ -192,6 +196,9 @@ class LocalReplicas:
             raise LongspanError(f"cannot start a worker: {error}", at=slot.unit) from error
         finally:
             os.close(descriptor)
+        if self._most_bytes:
+            with contextlib.suppress(ProcessLookupError):  # a model of 50 GB is its own end, not the machine's
+                resource.prlimit(child.pid, resource.RLIMIT_DATA, (self._most_bytes, self._most_bytes))
         if unit.memory_bytes:
             self._guard.hold(slot.replica, child.pid, hard_limit(unit.memory_bytes))
         self._children[slot.replica] = child
