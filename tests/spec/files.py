@@ -65,17 +65,48 @@ run_keys: dict[str, st.SearchStrategy[Any]] = {
     "inputs": types,
     "outputs": types,
 }
+server_types = st.dictionaries(
+    tensor_names, tensors.filter(lambda kind: not kind.startswith("FP16")), min_size=1, max_size=3
+)
+started = st.sampled_from(
+    [
+        {"command": ["node", "upper.js"]},
+        {"command": ["./server", "--at", "{socket}"], "url": "unix:{socket}"},
+        {"command": ["./server", "--port={port}", "{}"], "url": "http://127.0.0.1:{port}"},
+    ]
+)
+there = st.sampled_from(["http://127.0.0.1:1", "http://localhost:65535/", "unix:/run/other.sock"]).map(
+    lambda url: {"url": url}
+)
+"""A server that is there already."""
+
+
+def server_steps() -> st.SearchStrategy[dict[str, Any]]:
+    """A step that runs in a server of somebody else's."""
+    around = {key: strategy for key, strategy in graph_keys.items() if key not in ("scaling", "resources")}
+    common = st.fixed_dictionaries(
+        {"inputs": server_types, "outputs": server_types},
+        optional={
+            "serves": st.sampled_from(["upper", "Upper_2.x/versions/3"]),
+            "binary": st.booleans(),
+            "repeatable": st.booleans(),
+            **around,
+        },
+    )
+    of_ours = optional(resources=resources, replicas=st.integers(1, 64))
+    ours = st.builds(lambda where, granted: {**where, **granted}, started, of_ours)
+    return st.builds(lambda where, rest: {**where, **rest}, st.one_of(ours, there), common)
 
 
 def steps(models: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    """A callable, a model, or the one behind the other."""
+    """A callable, a model, or the one behind the other; or a server."""
     graph = optional(**graph_keys)
     run = st.builds(lambda own, around: {"run": "steps:Step", **own, **around}, optional(**run_keys), graph)
     if not models:
-        return run
+        return st.one_of(run, server_steps())
     model = st.builds(lambda name, around: {"model": name, **around}, st.sampled_from(models), graph)
     both = st.builds(lambda first, then: {**first, **then}, model, run)
-    return st.one_of(run, model, both)
+    return st.one_of(run, model, both, server_steps())
 
 
 @st.composite
@@ -112,7 +143,7 @@ def systems(draw: st.DrawFn) -> dict[str, Any]:
         services[name] = service
     system = {"name": draw(labels), **draw(optional(code_limit=st.sampled_from(["1MiB", "2GiB"])))}
     whole = {"system": system, "models": models_by_name, "services": services}
-    return {**whole, **draw(optional(gateway=optional(port=st.integers(0, 65535))))}
+    return {**whole, **draw(optional(gateway=optional(port=st.integers(2, 65534))))}
 
 
 def as_flow(value: Any) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from longspan.spec import servers
+from longspan.spec.gateway import Gateway
 from longspan.spec.models import PACKAGE
 from longspan.spec.places import Finding, Path
 from longspan.spec.secrets import MARK, secret_name
 from longspan.spec.services import EXCLUSIVE
 from longspan.spec.sockets import TAKEN
-from longspan.spec.steps import Step
+from longspan.spec.steps import KINDS, Step
 from longspan.spec.words import did_you_mean
 
 
@@ -29,6 +31,7 @@ def findings(data: Any) -> Iterator[Finding]:
         remedy = 'Add services: {hello: {steps: {greet: {run: "steps:greet"}}}}, or models.'
         yield Finding((), "has neither services nor models, so nothing would run", remedy)
     yield from _names(services, models)
+    gateway_port = _mapping(data, "gateway").get("port", Gateway().port)
     for name in models:
         yield from _model(_mapping(models, name), ("models", name))
     for name in services:
@@ -36,12 +39,19 @@ def findings(data: Any) -> Iterator[Finding]:
         steps = _mapping(service, "steps")
         for step, value in steps.items():
             if isinstance(value, dict):
-                yield from _step(value, ("services", name, "steps", step), list(models))
-        for one, (other, remedy) in EXCLUSIVE.items():
-            if one in service and other in service:
-                yield Finding(("services", name, other), f"cannot stand beside {one}", remedy, of_key=True)
+                at = ("services", name, "steps", step)
+                yield from _step(value, at, list(models))
+                yield from _exclusive(value, at)
+                yield from servers.findings(value, at, gateway_port)
+        yield from _exclusive(service, ("services", name))
         yield from _natural(service, ("services", name))
     yield from _secrets(data, ())
+
+
+def _exclusive(section: dict[str, Any], path: Path) -> Iterator[Finding]:
+    for one, (other, remedy) in EXCLUSIVE.items():
+        if one in section and other in section:
+            yield Finding((*path, other), f"cannot stand beside {one}", remedy, of_key=True)
 
 
 def _names(services: dict[str, Any], models: dict[str, Any]) -> Iterator[Finding]:
@@ -77,8 +87,9 @@ def _model(model: dict[str, Any], path: Path) -> Iterator[Finding]:
 
 def _step(step: dict[str, Any], path: Path, models: list[str]) -> Iterator[Finding]:
     model, known = step.get("model"), Step.keys()
-    if "model" not in step and "run" not in step and all(key in known for key in step):
-        yield Finding(path, "has neither model nor run", "Add model: NAME or run: MODULE:NAME.", of_key=True)
+    if not any(kind in step for kind in KINDS) and all(key in known for key in step):
+        remedy = "Add model: NAME, run: MODULE:NAME, or the command: of a server."
+        yield Finding(path, "has neither model nor run", remedy, of_key=True)
     elif isinstance(model, str) and model not in models:
         yield Finding((*path, "model"), f"names no model of this file: {model}", did_you_mean(model, models))
     if "model" in step and "run" not in step:

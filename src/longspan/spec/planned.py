@@ -21,6 +21,5 @@ PLANNED = {
     "sites": "places other than this machine",
     "targets": "engines other than local processes",
     "tiers": "edge, regional and cloud tiers",
-    "url": "steps in another language or on another host",
 }
 """Key -> what it will be for. They are refused at every level."""

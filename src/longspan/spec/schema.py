@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from longspan.spec.section import Section
+from longspan.spec.steps import KINDS
 from longspan.spec.system import System
 from longspan.spec.words import sections
 
@@ -20,7 +21,7 @@ def json_schema() -> dict[str, Any]:
     parts = raw.pop("$defs")
     for section in {section.__name__: section for _, section in sections(System)}.values():
         _finish(raw if section is System else parts[section.__name__], section)
-    parts["Step"]["anyOf"] = [{"required": ["model"]}, {"required": ["run"]}]
+    parts["Step"]["anyOf"] = [{"required": [kind]} for kind in KINDS]
     return {"$schema": DIALECT, **raw, "title": "longspan.yaml", "$defs": dict(sorted(parts.items()))}
 
 

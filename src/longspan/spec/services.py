@@ -20,7 +20,7 @@ SETTLE = timedelta(seconds=10)
 EXCLUSIVE = {
     "scaling": ("replicas", "Take replicas out: min and max of scaling say how many there are."),
 }
-"""Key of a service -> the key that cannot stand beside it, and what to do."""
+"""Key of a service or a step -> the key that cannot stand beside it, and what to do."""
 
 
 class Service(Section):

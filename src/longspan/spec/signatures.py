@@ -2,7 +2,7 @@
 
 Annotations and models speak first; the file names what they leave open and may repeat what they say, but
 never contradict it. A step of a model and a callable takes what the model takes and whatever else the callable names,
-and gives what the callable gives.
+and gives what the callable gives. Of a server of somebody else's, what the file declares is all that is known here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, cast
 
 from longspan.base.signatures import Signature, TensorType
+from longspan.spec import servers
 from longspan.spec.places import Finding, Path
 from longspan.spec.steps import Step
 from longspan.spec.words import did_you_mean, joined
@@ -46,6 +47,9 @@ class Known(NamedTuple):
 def of_step(service: str, name: str, step: Step, described: Described, findings: list[Finding]) -> Known | None:
     """The signature of a step; None where it cannot be known, and `findings` says why (or an error did)."""
     path: Path = ("services", service, "steps", name)
+    if step.foreign:
+        findings += servers.of_types(step, path)
+        return Known(Signature(dict(step.inputs or {}), dict(step.outputs or {})))
     model = described.models.get(step.model or "")
     run = described.runs.get(f"{service}.{name}")
     for key, wanted, found, of in (

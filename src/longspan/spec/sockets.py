@@ -59,6 +59,11 @@ def of_steps(service: Service, path: Path, signed: Mapping[str, Signature]) -> I
         rows = [f"{verb} {name} {kind}" for verb, side in sides for name, kind in side.items() if kind.ragged]
         if rows:
             problem = f"{rows[0]}: rows that differ cannot be sent to a unit of its own"
-            yield Finding(at, problem, f"{_FUSED} A step with pad: is called with arrays.", of_key=True)
+            remedy = (
+                "Declare arrays: a server has no form for rows that differ. A step with pad: is called with arrays."
+            )
+            if not service.steps[step].foreign:
+                remedy = f"{_FUSED} A step with pad: is called with arrays."
+            yield Finding(at, problem, remedy, of_key=True)
         if signature.call == "stream":
             yield Finding(at, "streams, which a unit of its own cannot", _FUSED, of_key=True)

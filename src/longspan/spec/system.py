@@ -60,8 +60,11 @@ class System(Section):
                 if one in service:
                     del service[other]
             for step in service["steps"].values():
-                if "run" not in step:
+                server = "command" in step or "url" in step
+                if "run" not in step and not server:
                     del step["repeatable"]
+                if not server:
+                    del step["binary"]
         return data
 
     @classmethod

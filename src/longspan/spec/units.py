@@ -41,6 +41,11 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
         return self.work.unit
 
     @property
+    def address(self) -> str:
+        """Where it is, if it is a server that is there already (`ServerWork.there`): it has no replicas of ours."""
+        return self.work.server.there if self.work.server is not None else ""
+
+    @property
     def cpu(self) -> float:
         """Cores granted to each replica; 0: nobody said."""
         return self.work.cpu
@@ -93,6 +98,6 @@ def _unit(work: Work, service: Service | None, section: Service | Step | None) -
 
 def _replicas(section: Service | Step | None) -> int:
     """What the file says, the last word being the stronger one."""
-    counts = [section.replicas if isinstance(section, Service) else 1]
+    counts = [(section.replicas if section is not None else None) or 1]
     counts += [section.scaling.min] if section is not None and section.scaling is not None else []
     return counts[-1]

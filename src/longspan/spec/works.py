@@ -8,11 +8,11 @@ either changes only that one's work, unless it is what the two have agreed on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
-from longspan.base.signatures import Signature
+from longspan.spec import servers
 from longspan.spec.fits import Chain, Link
 from longspan.spec.pins import Pins
 from longspan.spec.resources import Resources
@@ -20,7 +20,7 @@ from longspan.spec.secrets import marked, within
 from longspan.spec.services import Service
 from longspan.spec.steps import Step
 from longspan.spec.system import System
-from longspan.wire.orders import Described, Limits, ModelWork, ServiceWork, StepWork, Work
+from longspan.wire.orders import Described, Limits, ModelWork, ServerWork, ServiceWork, StepWork, Work
 
 _VERSION_DIGITS = 12
 
@@ -81,7 +81,7 @@ class Works:
         called = msgspec.structs.replace(link, inputs={name: name for name in signature.inputs}, when="")
         service = ServiceWork(
             name=unit,
-            version=version(link),
+            version=version(link, step),
             inputs=signature.inputs,
             outputs={output: f"{link.name}.{output}" for output in signature.outputs},
             steps=(_run(called, step),),
@@ -90,7 +90,8 @@ class Works:
             limits=_limits(section),
             internal=True,
         )
-        return self._work(unit, service, [step], step.resources)
+        server = servers.work(link.name, step) if step.foreign else None
+        return self._work(unit, service, [step], step.resources, server=server)
 
     def _work(
         self,
@@ -99,19 +100,21 @@ class Works:
         steps: Iterable[Step],
         resources: Resources | None,
         calls: Iterable[str] = (),
+        server: ServerWork | None = None,
     ) -> Work:
-        """`steps` are those that run in this unit."""
+        """`steps` are those that run in this unit, or in the `server` that it is."""
         steps = list(steps)
         cpu = (resources.cpu if resources is not None else None) or 0.0
         models = sorted({step.model for step in steps if step.model is not None})
         secrets = sorted({secret for step in steps for secret in within(step.settings)})
         return Work(
             unit=unit,
-            code=self._pins.code if any(step.run for step in steps) else "",
+            code=self._pins.code if any(step.run or step.command for step in steps) else "",
             models=tuple(self._model(model, unit, cpu) for model in models),
             services=(service,),
             secrets={secret: self._pins.secrets.get(secret, "") for secret in secrets},
             calls=tuple(calls),
+            server=server,
             cpu=cpu,
         )
 
@@ -128,9 +131,13 @@ class Works:
         )
 
 
-def version(link: Link) -> str:
-    """What the caller of a step apart and its unit must agree on: a digest of its signature and its padding."""
-    agreed: tuple[Signature, Mapping[str, int]] = (link.signature, link.pad)
+def version(link: Link, step: Step) -> str:
+    """What the caller of a step apart and its unit must agree on: a digest of its signature and its padding, and of how
+    a server is called."""
+    agreed: tuple[object, ...] = (link.signature, link.pad)
+    if step.foreign:
+        server = servers.work(link.name, step)
+        agreed += (server.model, server.version, server.binary)
     canonical = msgspec.json.encode(agreed, order="deterministic")
     return hashlib.sha256(canonical).hexdigest()[:_VERSION_DIGITS]
 
@@ -156,7 +163,9 @@ def _called(service: str, link: Link, step: Step) -> StepWork:
     return StepWork(
         name=link.name,
         unit=f"{service}.{link.name}",
-        version=version(link),
+        version=version(link, step),
+        foreign=step.foreign,
+        binary=step.binary or not step.foreign,
         when=link.when,
         pad=link.pad,
         repeatable=_repeatable(step),
@@ -166,8 +175,8 @@ def _called(service: str, link: Link, step: Step) -> StepWork:
 
 
 def _repeatable(step: Step) -> bool:
-    """A model always is; of a callable the file says it."""
-    return step.repeatable or step.run is None
+    """A model always is; of a callable and a server the file says it."""
+    return step.repeatable or (step.run is None and not step.foreign)
 
 
 def _limits(section: Service) -> Limits:

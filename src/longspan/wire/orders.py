@@ -60,6 +60,17 @@ class ServerWork(msgspec.Struct, frozen=True, kw_only=True):
     port: bool = False
     """With a command: it listens on a loopback port that it is told (``{port}``), not on a socket (``{socket}``)."""
 
+    @property
+    def path(self) -> str:
+        """What stands in a path of the server before ``/infer`` and ``/ready``."""
+        return f"/v2/models/{self.model}" + (f"/versions/{self.version}" if self.version else "")
+
+    @property
+    def there(self) -> str:
+        """Where a server that is there already listens: ``127.0.0.1:PORT``, or the absolute path of its socket; empty:
+        it is started, and each replica listens where its slot says."""
+        return "" if self.command else self.address.removeprefix("unix:")
+
 
 class StepWork(msgspec.Struct, frozen=True, kw_only=True):
     """One step: a model of this unit (`model`), a Python callable (`run`), or the one and then the other.
@@ -161,6 +172,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of onnxruntime's optimised graphs."""
     port: int = 0
     """The loopback port of a server that listens on one (`ServerWork.port`); it stays the slot's."""
+    ids: str = ""
+    """File where requests under way are noted (`wire.ids`), beside those of the unit's other slots; empty: nowhere."""
     egress: str = ""
     """Socket of the gateway through which other units are called; empty when this one calls none."""
 
