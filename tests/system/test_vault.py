@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def test_a_changed_byte_is_another_tree_and_a_touched_file_is_not(folder: Path) 
     assert survey(folder, leave_out=set(), limit_bytes=LIMIT).digest() == before
     (folder / "steps.py").write_text("def name(): ... \n")
     assert survey(folder, leave_out=set(), limit_bytes=LIMIT).digest() != before
+
+
+def test_an_executable_stays_one_and_a_changed_bit_is_another_tree(folder: Path, tmp_path: Path) -> None:
+    plain = survey(folder, leave_out=set(), limit_bytes=LIMIT)
+    program = folder / "server"
+    program.write_text("#!/bin/sh\necho it runs from $(dirname $0)\n")
+    program.chmod(0o755)
+    vault, tree = Vault(tmp_path / "vault"), survey(folder, leave_out=set(), limit_bytes=LIMIT)
+    program.chmod(0o644)
+    assert survey(folder, leave_out=set(), limit_bytes=LIMIT).digest() != tree.digest()
+    vault.keep_code(folder, tree)  # as it was read, whatever has become of it
+    copy = vault.code(tree.digest())
+    assert subprocess.run([copy / "server"], capture_output=True, text=True, check=True).stdout == (
+        f"it runs from {copy}\n"
+    )
+    assert survey(copy, leave_out=set(), limit_bytes=LIMIT) == tree
+    assert {path: tree.files[path] for path in plain.files} == plain.files
+    assert (copy / "steps.py").stat().st_mode & 0o777 == 0o400
 
 
 def test_too_much_code_is_refused_with_the_largest_files_named(folder: Path) -> None:

@@ -25,10 +25,14 @@ from longspan.base.units import format_size
 _LEFT_OUT = {".longspan", ".git", "__pycache__", ".hg", ".svn"}
 _MOST_FILES = 20_000
 _CHUNK = 1 << 20
+_EXECUTABLE = "+x"
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """The step code as it stood when it was read: path inside the folder -> SHA-256 of the file."""
+    """The step code as it stood when it was read: path inside the folder -> SHA-256 of the file.
+
+    ``+x`` stands behind that of an executable one: whether a server can be started is a part of what it is.
+    """
 
     files: dict[str, str]
 
@@ -64,7 +68,7 @@ def survey(folder: Path, *, leave_out: AbstractSet[Path], limit_bytes: int) -> T
             f" Largest files:\n{named}",
             remedy="Name what is no code in .gitignore, or raise system.code_limit",
         )
-    return Tree({path: digest_file(folder / path) for path in sorted(sizes)})
+    return Tree({path: digest_file(folder / path) + _mode(folder / path) for path in sorted(sizes)})
 
 
 def digest_file(path: Path) -> str:
@@ -121,7 +125,12 @@ class Vault:
             _sync_folder(target.parent)
 
 
+def _mode(path: Path) -> str:
+    return _EXECUTABLE if path.stat().st_mode & stat.S_IXUSR else ""
+
+
 def _copy(source: Path, target: Path, digest: str) -> None:
+    """`digest` is that of the content, with `_EXECUTABLE` behind it if the copy shall be so."""
     target.parent.mkdir(parents=True, exist_ok=True)
     seen = hashlib.sha256()
     with source.open("rb") as reader, target.open("wb") as writer:
@@ -130,11 +139,12 @@ def _copy(source: Path, target: Path, digest: str) -> None:
             writer.write(chunk)
         writer.flush()
         os.fsync(writer.fileno())
-    if seen.hexdigest() != digest:
+    content, mark, _ = digest.partition(_EXECUTABLE)
+    if seen.hexdigest() != content:
         raise LongspanError(
             f"{source.name} changed while it was being read", remedy="Apply again when it has been saved"
         )
-    target.chmod(stat.S_IRUSR | (source.stat().st_mode & stat.S_IXUSR))
+    target.chmod(stat.S_IRUSR | (stat.S_IXUSR if mark else 0))
 
 
 def _sync_folder(folder: Path) -> None:

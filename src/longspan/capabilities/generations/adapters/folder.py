@@ -46,8 +46,9 @@ class Folder:
             raise Invalid((Complaint(self.file.name, line, 1, "", "is not UTF-8", "Save it as UTF-8"),)) from error
 
     def survey(self, loaded: Loaded, models: Mapping[str, Path]) -> Tree | None:
-        """The step code beside the file; None when every step is a model."""
-        if not any(step.run for service in loaded.system.services.values() for step in service.steps.values()):
+        """The step code beside the file, programs that are servers included; None when every step is a model."""
+        steps = [step for service in loaded.system.services.values() for step in service.steps.values()]
+        if not any(step.run or step.command for step in steps):
             return None
         return survey(
             self.file.parent,

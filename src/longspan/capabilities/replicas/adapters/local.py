@@ -26,6 +26,7 @@ from longspan.base.errors import LongspanError
 from longspan.capabilities.replicas.adapters.cgroup import MemoryGuard
 from longspan.capabilities.replicas.adapters.handshakes import Handshakes
 from longspan.capabilities.replicas.adapters.logs import Logs
+from longspan.capabilities.replicas.adapters.ports import choose, is_free
 from longspan.capabilities.replicas.decide import (
     Drain,
     Forget,
@@ -87,7 +88,7 @@ class LocalReplicas:
         for pid in pids:
             if pid is not None:
                 self._watch(pid)
-        sockets = {pid: self._path(slot, "sock") for slot, pid in zip(slots, pids, strict=True) if pid is not None}
+        sockets = {pid: self._door(slot) for slot, pid in zip(slots, pids, strict=True) if pid is not None}
         answers = self._handshakes.ask(sockets)
         return [
             Sight(pid=pid, child=child, identity=answers.get(pid) if pid is not None else None)
@@ -142,7 +143,7 @@ class LocalReplicas:
 
     def forget(self, slot: Slot) -> None:
         """The slot is free: what its replica left behind goes."""
-        for suffix in ("sock", "sock.new", "lock", "load", "json"):
+        for suffix in ("sock", "sock.new", "keeper.sock", "keeper.sock.new", "lock", "load", "json"):
             self._path(slot, suffix).unlink(missing_ok=True)
         self._guard.release(slot.replica)
         self._ledger.forget(slot)
@@ -165,7 +166,7 @@ class LocalReplicas:
 
     def _start(self, slot: Slot, unit: Unit) -> None:
         work = unit.work
-        slot = replace(slot, replica=new_id())
+        slot = replace(slot, replica=new_id(), port=self._port(slot, work))
         folder = self._state / "run" / slot.unit
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         orders = self._path(slot, "json")
@@ -183,7 +184,7 @@ class LocalReplicas:
         try:
             with self._logs.open(slot.unit, slot.slot) as log:
                 child = subprocess.Popen(
-                    [*_WORKER, "run", str(orders.relative_to(self._state)), "--secrets", str(descriptor)],
+                    [*_WORKER, *_errand(work, str(orders.relative_to(self._state)), descriptor)],
                     cwd=self._state,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -220,8 +221,22 @@ class LocalReplicas:
             lock=relative(self._path(slot, "lock")),
             load=relative(self._path(slot, "load")),
             graphs="cache/graphs",
+            port=slot.port,
             egress=self._egress if work.calls else "",
         )
+
+    def _port(self, slot: Slot, work: Work) -> int:
+        """The slot's own, unless somebody else has taken it meanwhile; 0 for what listens on the slot's socket."""
+        if work.server is None or not work.server.port:
+            return 0
+        if slot.port and is_free(slot.port):
+            return slot.port
+        return choose({other.port for other in self._ledger.slots()})
+
+    def _door(self, slot: Slot) -> Path:
+        """Where its process answers the handshake: a server of somebody else's knows none, its keeper does."""
+        keeper = self._path(slot, "keeper.sock")
+        return keeper if keeper.exists() else self._path(slot, "sock")
 
     def _signal(self, replica: Replica, number: signal.Signals) -> None:
         # The lock is asked again, so that a pid that has gone to somebody else is never signalled.
@@ -232,6 +247,11 @@ class LocalReplicas:
 
     def _path(self, slot: Slot, suffix: str) -> Path:
         return self._state / "run" / slot.unit / f"{slot.slot}.{suffix}"
+
+
+def _errand(work: Work, orders: str, secrets: int) -> list[str]:
+    """What the process is told: to be a worker, or to keep a server of somebody else's, which is given no secrets."""
+    return ["keep", orders] if work.server is not None else ["run", orders, "--secrets", str(secrets)]
 
 
 def _ended(code: int) -> str:
