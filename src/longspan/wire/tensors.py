@@ -105,7 +105,7 @@ def _from_values(what: str, tensor: TensorType, shape: tuple[int, ...], values: 
     if tensor.dtype == "BYTES":
         array = np.empty(count, object)
         array[:] = [value.encode() for value in values]
-        return array.reshape(shape)
+        return _shaped(what, array, shape)
     try:
         return np.ndarray(shape, NUMPY[tensor.dtype], packer(tensor.dtype, count)(*values))
     except (struct.error, OverflowError):
@@ -160,7 +160,7 @@ def from_binary(what: str, tensor: TensorType, shape: Sequence[int], data: Buffe
         if array is None:
             raise TensorError(f"{what} of shape {listed(shape)} has {in_elements(count)}; {len(data)} bytes came")
         array[:] = _split(what, count, memoryview(data))
-        return array.reshape(tuple(shape))
+        return _shaped(what, array, tuple(shape))
     dtype = NUMPY[tensor.dtype]
     if count * dtype.itemsize != len(data):
         raise TensorError(
@@ -168,7 +168,7 @@ def from_binary(what: str, tensor: TensorType, shape: Sequence[int], data: Buffe
         )
     try:
         array = np.ndarray(tuple(shape), dtype, data)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise TensorError(f"{what} of shape {listed(shape)}: {error}") from None
     if tensor.dtype == "BOOL" and count and array.view("u1").max() > 1:
         raise TensorError(f"{what} is BOOL: each byte is 0 or 1")
@@ -176,6 +176,13 @@ def from_binary(what: str, tensor: TensorType, shape: Sequence[int], data: Buffe
         array = array.copy()
     array.flags.writeable = False
     return array
+
+
+def _shaped(what: str, array: Tensor, shape: tuple[int, ...]) -> Tensor:
+    try:
+        return array.reshape(shape)
+    except (ValueError, OverflowError) as error:  # dimensions beyond what numpy can address, around a zero
+        raise TensorError(f"{what} of shape {listed(shape)}: {error}") from None
 
 
 def to_binary(array: Tensor) -> bytes:

@@ -63,22 +63,27 @@ def gather(
         if tensor.datatype != kind.dtype:
             raise TensorError(f"{what} {wanted.verb} {kind}; came datatype {quote(tensor.datatype)}")
         bind(what, kind, tensor.shape, dims, least=wanted.least, rows=wanted.least, verb=wanted.verb)
-        size = _binary_size(what, tensor) if tensor.parameters is not None else None
-        if size is None:
-            arrays[tensor.name] = from_json(what, kind, tensor.shape, tensor.data)
-            continue
-        if tail is None:
-            raise TensorError(f"{what} has binary_data_size, but there is no header {HEADER_LENGTH}")
-        if size > len(tail):
-            raise TensorError(f"{what} has binary_data_size {size}; {len(tail)} bytes are left in the body")
-        arrays[tensor.name] = from_binary(what, kind, tensor.shape, tail[:size])
-        tail = tail[size:]
+        arrays[tensor.name], tail = carried(what, kind, tensor, tail)
     if len(arrays) != len(wanted.types):
         _miss(wanted, arrays)
     if tail:
         kind_of = wanted.kind
         raise TensorError(f"the last {len(tail)} bytes of the body belong to no {kind_of}; check each binary_data_size")
     return arrays, dims
+
+
+def carried(
+    what: str, kind: TensorType, tensor: AnyTensor, tail: memoryview | None
+) -> tuple[Tensor, memoryview | None]:
+    """(array of a tensor whose shape has been looked at, what is left of `tail`). Raises `TensorError`."""
+    size = _binary_size(what, tensor) if tensor.parameters is not None else None
+    if size is None:
+        return from_json(what, kind, tensor.shape, tensor.data), tail
+    if tail is None:
+        raise TensorError(f"{what} has binary_data_size, but there is no header {HEADER_LENGTH}")
+    if size > len(tail):
+        raise TensorError(f"{what} has binary_data_size {size}; {len(tail)} bytes are left in the body")
+    return from_binary(what, kind, tensor.shape, tail[:size]), tail[size:]
 
 
 def _miss(wanted: Wanted, arrays: dict[str, Tensor]) -> None:
