@@ -11,10 +11,12 @@ from typing import Any, cast
 import numpy as np
 import uvloop
 
+from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
 from longspan.serving import order
 from longspan.serving.company import Limits
 from longspan.serving.exchange import Exchange
+from longspan.serving.routes import refusing
 from longspan.serving.runner import Workshop
 from longspan.serving.runtimes import Runnable
 from longspan.serving.step import Step
@@ -24,6 +26,7 @@ from longspan.wire.orders import StepWork
 
 ROWS = TensorType("FP32", ("batch", 2))
 WITHIN = 20.0
+NOWHERE = refusing(RequestError(404, "no endpoint"))
 
 Function = Callable[[dict[str, Any]], Any]
 
@@ -70,7 +73,7 @@ class Graph:
         self.done.put_nowait(exchange)
 
     def put(self, number: float = 1.0, **values: Any) -> Exchange:
-        exchange = Exchange(cast("Any", None), cast("Any", None), {}, keep=True)
+        exchange = Exchange(cast("Any", None), NOWHERE, {}, keep=True)
         exchange.values = {"x": np.full((1, 2), number, np.float32)} | values
         exchange.started = time.monotonic_ns()
         self.lane.take(exchange)

@@ -24,6 +24,11 @@ def full(name: str, limit: int) -> RequestError:
     )
 
 
+def going(name: str) -> RequestError:
+    """503: this replica leaves and begins nothing more."""
+    return RequestError(503, f"{name!r} is being restarted here", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
 def late(name: str, limit_seconds: float) -> RequestError:
     """504: no answer within the service's time limit."""
     return RequestError(504, f"{name!r} gave no answer within {limit_seconds:g} s")

@@ -15,7 +15,7 @@ from longspan.base.errors import RequestError
 from longspan.serving import graph
 from longspan.serving.batching import cut
 from longspan.serving.company import Company
-from longspan.serving.exchange import Exchange
+from longspan.serving.exchange import Exchange, time_limit
 from longspan.serving.step import Step
 from longspan.serving.thread import ChainThread, Job
 
@@ -126,6 +126,10 @@ class _Group:
 
     def __init__(self, calls: Sequence[Call]) -> None:
         self._calls = calls
+
+    @property
+    def limit(self) -> int:
+        return time_limit([call.exchange for call in self._calls])
 
     def work(self) -> None:
         stretch = self._calls[0].stretch

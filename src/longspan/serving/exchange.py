@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
@@ -80,3 +81,8 @@ class Exchange(msgspec.Struct, eq=False):
     def request_id(self) -> str:
         """The client's or Envoy's ``x-request-id``; empty without one."""
         return self.fields.get(b"x-request-id", b"").decode("latin-1")
+
+
+def time_limit(exchanges: Iterable[Exchange]) -> int:
+    """Nanoseconds that the endpoints of these give each of them; the most."""
+    return max([one.route.endpoint.time_limit for one in exchanges if one.route.endpoint is not None], default=0)

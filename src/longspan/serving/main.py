@@ -13,7 +13,8 @@ import gc
 import os
 import signal
 import sys
-from time import monotonic_ns, time_ns
+import threading
+from time import monotonic_ns, sleep, time_ns
 
 import msgspec
 import uvloop
@@ -31,6 +32,8 @@ from longspan.wire.orders import Identity, Orders, decode_orders
 LEAST_BUDGET = 256 << 20
 LARGEST_BODIES = 4
 """Memory for bodies being received or worked for: this many of the largest, and at least `LEAST_BUDGET`."""
+LAST_SECONDS = 3.0
+"""For threads and exit handlers of steps, when all else is done."""
 MOST_SECRETS = 1 << 20
 
 
@@ -38,23 +41,36 @@ def run(orders_path: str, secrets: int | None) -> int:
     """Be the worker that `orders_path` describes. `secrets`: descriptor of their JSON object. Returns the exit code."""
     os.umask(0o077)
     faulthandler.enable()
+    faulthandler.register(signal.SIGQUIT)  # where all threads are, to the log, whatever they hold
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logs.install()
     loop = uvloop.new_event_loop()
+    code = 1
     try:
         values = _read_secrets(secrets)
         orders = _read_orders(orders_path)
-        loop.run_until_complete(_serve(orders, values))
+        code = loop.run_until_complete(_serve(orders, values))
     except LongspanError as error:
         logs.event("error", str(error))
-        return 1
-    finally:
-        sys.stdout.flush()
-    return 0
+    sys.stdout.flush()
+    _end_by_force(code)
+    return code
 
 
-async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
+def _end_by_force(code: int) -> None:
+    """Threads that a step has left behind are waited for at the end, but not for ever: they hold the slot."""
+
+    def end() -> None:
+        sleep(LAST_SECONDS)
+        logs.event("warning", "a thread of a step still runs; leaving without it")
+        os._exit(code)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
+async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
+    """The exit code."""
     slot.take(orders.lock)
     if orders.code_path:
         sys.path.insert(0, orders.code_path)
@@ -74,13 +90,13 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
 
     listening = slot.Listening(orders.socket)
     server = await worker.loop.create_unix_server(lambda: Connection(worker), sock=listening.socket)
-    told = asyncio.Event()
+    told: asyncio.Future[int] = worker.loop.create_future()
     _obey(worker, listening, told)
     worker.tick()
     listening.publish()
     logs.event("info", f"{work.unit} slot {orders.slot} is ready: generation {orders.generation}, pid {os.getpid()}")
 
-    await told.wait()
+    code = await told
     worker.write_page()
     logs.event("info", "draining")
     await worker.leave(listening, server)
@@ -89,23 +105,32 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> None:
         # A step that never returns; only the end of the process ends it.
         logs.event("warning", "a step still runs; leaving without it")
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(code)
+    return code
 
 
-def _obey(worker: Worker, listening: slot.Listening, told: asyncio.Event) -> None:
-    """What signals do."""
+def _obey(worker: Worker, listening: slot.Listening, told: asyncio.Future[int]) -> None:
+    """What signals do, and how it gives itself up. `told` is given the exit code."""
 
     def leave() -> None:
         if worker.door.draining:
             at_once(signal.SIGTERM)
+        drain(0)
+
+    def drain(code: int) -> None:
         worker.door.drain(monotonic_ns(), patience(worker.endpoints))
-        told.set()
+        told.set_result(code)
+
+    def give_up(code: int) -> None:
+        listening.withdraw()  # at once: whoever connects now is better off with another
+        drain(code)
 
     def at_once(number: int) -> None:
         listening.withdraw()
         sys.stdout.flush()
         os._exit(128 + number)
 
+    worker.give_up = give_up
     worker.loop.add_signal_handler(signal.SIGTERM, leave)
     worker.loop.add_signal_handler(signal.SIGINT, at_once, signal.SIGINT)
 

@@ -15,21 +15,25 @@ import asyncio
 import resource
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import NamedTuple, Protocol
 
 from longspan.serving import graph
-from longspan.serving.admission import full
+from longspan.serving.admission import full, going
 from longspan.serving.batching import cut
 from longspan.serving.company import Company, Limits
-from longspan.serving.exchange import Exchange
+from longspan.serving.exchange import Exchange, time_limit
+from longspan.serving.lingering import Lingering
 from longspan.serving.pace import SLOW, Pace
 from longspan.serving.thread import ChainThread, Job
 
 CLOSE = 20_000
 """Nanoseconds. A request that came sooner after a run had come while it ran: there may be more of them. Only then is
 it worth to call back at the end of the turn, which costs more than a tiny model (5 us where the cache is cold)."""
+
+SHUT = -1
+"""Instead of how many may wait: none ever will again."""
 
 
 class Lane(Protocol):
@@ -43,6 +47,9 @@ class Lane(Protocol):
 
     def late(self, before: int) -> list[Exchange]:
         """Those that have waited or run since before that moment, dropped."""
+
+    def shut(self) -> list[Exchange]:
+        """Begin nothing more, and refuse what comes: those that had not begun, dropped."""
 
     def load(self) -> tuple[int, int]:
         """(how many wait for their first step, how many wait or run)."""
@@ -70,6 +77,7 @@ class Workshop:
     thread: ChainThread
     wake: Callable[[], None]
     """Start the sweep that ends what takes too long; it stops by itself when nothing waits or runs."""
+    lingering: Lingering = field(default_factory=Lingering)
 
 
 class Groups:
@@ -126,7 +134,7 @@ class Groups:
                 self._ended = monotonic_ns()
             return
         if len(self._waiting) >= self._bound:
-            raise full(self._name, self._bound)
+            raise going(self._name) if self._bound < 0 else full(self._name, self._bound)
         self._waiting.append(exchange)
         if not self._called:
             self._called = True
@@ -142,6 +150,10 @@ class Groups:
         for exchange in late:
             self.drop(exchange)
         return late
+
+    def shut(self) -> list[Exchange]:
+        self._bound, waiting, self._waiting = SHUT, self._waiting, []
+        return waiting
 
     def load(self) -> tuple[int, int]:
         waiting = len(self._waiting)
@@ -253,6 +265,10 @@ class _Group:
 
     def __init__(self, lane: Groups, group: list[Exchange]) -> None:
         self.lane, self.group = lane, group
+
+    @property
+    def limit(self) -> int:
+        return time_limit(self.group)
 
     def work(self) -> None:
         self.lane.run_group(self.group)

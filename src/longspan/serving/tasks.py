@@ -12,16 +12,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from time import monotonic_ns
 from typing import Any, Protocol
 
 from longspan.serving import graph, order
-from longspan.serving.admission import full
+from longspan.serving.admission import full, going
 from longspan.serving.branches import Call, Stretch, Track
 from longspan.serving.company import Limits, group
-from longspan.serving.exchange import Exchange, current
+from longspan.serving.exchange import Exchange, current, time_limit
+from longspan.serving.lingering import Cut
 from longspan.serving.padding import Gathered
-from longspan.serving.runner import Waits, Workshop
+from longspan.serving.runner import SHUT, Waits, Workshop
 from longspan.serving.step import Step
 
 AT_ONCE = 8
@@ -89,8 +91,8 @@ class Tasks:
         self._begun = self._waited = 0
 
     def take(self, exchange: Exchange) -> None:
-        if len(self._running) >= self._bound:
-            raise full(self._name, self._bound)
+        if len(self._running) + len(self._workshop.lingering) >= self._bound:
+            raise going(self._name) if self._bound < 0 else full(self._name, self._bound)
         self._running[exchange] = self._waiting[exchange] = None
         exchange.progress = exchange.started
         exchange.task = self._workshop.loop.create_task(self._drive(exchange))
@@ -99,8 +101,18 @@ class Tasks:
     def drop(self, exchange: Exchange) -> None:
         self._leave(exchange)
         if exchange.task is not None:
-            exchange.task.cancel()
+            self._cut(exchange)(exchange.task)
             exchange.task = None  # a ring, if it had not begun
+
+    def shut(self) -> list[Exchange]:
+        self._bound, waiting = SHUT, list(self._waiting)
+        for exchange in waiting:
+            self.drop(exchange)
+        return waiting
+
+    def _cut(self, exchange: Exchange) -> Cut:
+        """How a task of this request is told to end."""
+        return partial(self._workshop.lingering.cut, limit=time_limit([exchange]))
 
     def late(self, before: int) -> list[Exchange]:
         late = [one for one in self._running if one.progress - one.early < before]
@@ -179,8 +191,7 @@ class Tasks:
                             begin(follower)
         finally:
             for task in under_way:
-                task.add_done_callback(_thrown_away)
-                task.cancel()
+                self._cut(exchange)(task)
 
     async def _through(self, stretch: Stretch, exchange: Exchange) -> None:
         """Its steps, for this request. A step's own failure is told in the exchange."""
@@ -211,7 +222,7 @@ class Tasks:
                 await self._pump(step.whole(given), exchange)
             else:
                 whole = step.padding is None
-                step.put(exchange, await (step.whole(given) if whole else _spread(step, given, self._share)))
+                step.put(exchange, await (step.whole(given) if whole else self._spread(step, given, exchange)))
         except BaseException as error:  # even SystemExit fails this request alone
             given_up = exchange.done or exchange.error is not None
             if given_up and isinstance(error, asyncio.CancelledError):  # it was us who cancelled it
@@ -239,31 +250,30 @@ class Tasks:
             await self._out.open(exchange)
         self._out.end(exchange)
 
+    async def _spread(self, step: Step, given: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
+        """A padded asynchronous step: each of its runs is a call of its own, as many together as `_share` allows."""
+        padding = step.padding
+        assert padding is not None, "only a padded step runs this way"
+        runs = padding.runs([given], step.rows_limit)
+        back = Gathered(padding, [padding.count(given)])
+        left = iter(runs)
+        active = min(self._share(), len(runs))
 
-async def _spread(step: Step, given: dict[str, Any], share: Callable[[], int]) -> dict[str, Any]:
-    """A padded asynchronous step: each of its runs is a call of its own, as many of them together as `share` allows."""
-    padding = step.padding
-    assert padding is not None, "only a padded step runs this way"
-    runs = padding.runs([given], step.rows_limit)
-    back = Gathered(padding, [padding.count(given)])
-    left = iter(runs)
-    active = min(share(), len(runs))
+        async def some() -> None:
+            nonlocal active
+            for run in left:
+                back.put(run, await step.whole(run.inputs()))
+                if active > self._share():  # other requests have come meanwhile
+                    active -= 1
+                    return
 
-    async def some() -> None:
-        nonlocal active
-        for run in left:
-            back.put(run, await step.whole(run.inputs()))
-            if active > share():  # other requests have come meanwhile
-                active -= 1
-                return
-
-    await _together([some() for _ in range(active)])
-    step.padded(runs)
-    step.batches += len(runs) - 1  # whoever called counts one
-    return back.outputs(0)
+        await _together([some() for _ in range(active)], self._cut(exchange))
+        step.padded(runs)
+        step.batches += len(runs) - 1  # whoever called counts one
+        return back.outputs(0)
 
 
-async def _together(calls: Sequence[Any]) -> None:
+async def _together(calls: Sequence[Any], cut: Cut) -> None:
     """All at once; the first that fails ends the others, and its error is raised."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:
@@ -271,12 +281,5 @@ async def _together(calls: Sequence[Any]) -> None:
     finally:
         for task in tasks:
             if not task.done():
-                task.add_done_callback(_thrown_away)
-                task.cancel()
+                cut(task)
         tasks.clear()  # else the error knows them by its traceback, and one of them knows the error
-
-
-def _thrown_away(task: asyncio.Future[Any]) -> None:
-    """Whatever it ended with is known, or nobody wants to know."""
-    if not task.cancelled():
-        task.exception()

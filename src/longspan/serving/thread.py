@@ -10,12 +10,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import Protocol
+from time import monotonic_ns
+from typing import NamedTuple, Protocol
 
 
 class Job(Protocol):
     """A piece of work for the chain thread."""
+
+    @property
+    def limit(self) -> int:
+        """Nanoseconds within which those that it runs for must be answered; of several the most."""
 
     def work(self) -> None:
         """In the thread."""
@@ -31,6 +37,15 @@ class Source(Protocol):
         """The next job, or None. Whoever has more offers himself again."""
 
 
+class UnderWay(NamedTuple):
+    """A job that a thread has not handed back."""
+
+    job: Job
+    since: int
+    """Nanoseconds of the monotonic clock."""
+    thread: threading.Thread
+
+
 class ChainThread:
     """One thread, and the sources that take turns on it."""
 
@@ -41,7 +56,15 @@ class ChainThread:
         self._called = False
         self._thread: threading.Thread | None = None
         self._others: list[ChainThread] = []
+        self._job: Job | None = None
+        self._since = 0
         self.busy = False
+
+    def under_way(self) -> Iterator[UnderWay]:
+        """What this thread and those of the other tracks are at."""
+        for one in (self, *self._others):
+            if one.busy and one._job is not None and one._thread is not None:
+                yield UnderWay(one._job, one._since, one._thread)
 
     def track(self, number: int) -> ChainThread:
         """The thread of a track: number 0 is this one, any other is made when it is first asked for."""
@@ -63,6 +86,7 @@ class ChainThread:
             job = self._sources.popleft().next()
             if job is not None:
                 self.busy = True
+                self._job, self._since = job, monotonic_ns()
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                     self._thread.start()
@@ -81,7 +105,7 @@ class ChainThread:
                 return
 
     def _done(self, job: Job, failure: BaseException | None) -> None:
-        self.busy = False
+        self.busy, self._job = False, None
         self._turn()  # first, so that the thread runs on while the loop encodes
         job.finish(failure)
 

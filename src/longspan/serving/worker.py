@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic_ns, process_time_ns
 from typing import cast
 
-from longspan.serving import egress
-from longspan.serving.admission import SECOND, Budget, Door
+from longspan.serving import egress, hung, logs
+from longspan.serving.admission import SECOND, Budget, Door, going
 from longspan.serving.answers import Answering
 from longspan.serving.endpoint import Endpoint
 from longspan.serving.pages import Pages
@@ -24,6 +24,7 @@ from longspan.serving.routes import Routes
 from longspan.serving.runner import Workshop
 from longspan.serving.slot import Listening
 from longspan.serving.thread import ChainThread
+from longspan.wire import exits
 
 QUARTER_SECONDS = 0.25
 QUARTERS_IDLE = 4
@@ -43,7 +44,8 @@ class Worker:
 
     routes: Routes
     pages: Pages
-    """These two are set by who assembles it."""
+    give_up: Callable[[int], None]
+    """Leave by oneself, with this exit code (`wire.exits`). These three are set by who assembles it."""
 
     def __init__(self, door: Door, budget: Budget, caller: egress.Caller | None = None) -> None:
         """`caller`: the way to other units, for a worker that has steps there."""
@@ -85,9 +87,25 @@ class Worker:
         now = monotonic_ns()
         busy = [endpoint.sweep(now) for endpoint in self.endpoints]
         busy += [connection.sweep(now) for connection in tuple(self._connections)]
+        busy += [self._look(now)]
         self._sweeping = False
         if any(busy):
             self.wake()
+
+    def _look(self, now: int) -> bool:
+        """Give the replica up when something hangs. True while something might."""
+        jobs, lingering = list(self.thread.under_way()), self.workshop.lingering
+        if not self.door.draining and (found := hung.find(jobs, lingering, now)) is not None:
+            logs.event("error", found.told, step=found.step)
+            self.give_up(exits.HUNG)
+            self._refuse_all()
+        return bool(jobs or lingering)
+
+    def _refuse_all(self) -> None:
+        """Those that have not begun are sent away, to be answered by another replica or by the next one."""
+        for endpoint in self.endpoints:
+            for exchange in endpoint.lane.shut():
+                endpoint.fail(exchange, going(endpoint.name))
 
     def tick(self) -> None:
         """Bring the load page up to date; close what has been idle for long. Calls itself again."""
