@@ -37,6 +37,7 @@ HOMES = {
     "scale": "longspan.capabilities.scaling.cli",
     "scaling explain": "longspan.capabilities.scaling.cli",
     "scaling replay": "longspan.capabilities.scaling.cli",
+    "conform": "longspan.cli.conform",
     "down": "longspan.cli.down",
     "doctor": "longspan.cli.doctor",
     "schema": "longspan.cli.schema",
