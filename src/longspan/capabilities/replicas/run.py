@@ -8,11 +8,15 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from longspan.capabilities.replicas.decide import (
+    Ask,
     Forget,
     Move,
     Sight,
+    Silence,
     Trip,
     Weight,
+    conclude,
+    listen,
     look,
     remembered,
     trip,
@@ -24,13 +28,14 @@ from longspan.system.records import GatewaySeen, Replica, Sample, Slot, Wanted
 class See(Protocol):
     def sights(self, slots: Sequence[Slot]) -> Sequence[Sight]: ...
     def weights(self) -> Mapping[str, Weight]: ...
+    def silences(self) -> Mapping[str, Silence]: ...
 
 
 class Do(Protocol):
     def keep(self, slot: Slot) -> None: ...
     def forget(self, slot: Slot) -> None: ...
-    def remember(self, weights: dict[str, Weight], seen: Sequence[Replica]) -> None: ...
-    def act(self, move: Move) -> None: ...
+    def remember(self, weights: dict[str, Weight], silences: dict[str, Silence], seen: Sequence[Replica]) -> None: ...
+    def act(self, move: Move | Ask) -> None: ...
 
 
 def converge(
@@ -49,9 +54,11 @@ def converge(
     `samples` are the load pages of this trip. `unproved`: digests of work that is still judged, so that none of it is
     replaced for its memory meanwhile.
     """
+    samples = tuple(samples)
     memory = {(sample.unit, sample.slot): sample.load.memory_bytes for sample in samples}
     seen = []
-    for slot, sight in zip(slots, see.sights(slots), strict=True):
+    sights = see.sights(slots)
+    for slot, sight in zip(slots, sights, strict=True):
         replica = look(slot, sight, now)
         known = remembered(replica, now)
         if known != slot:
@@ -60,7 +67,10 @@ def converge(
         held = memory.get((slot.unit, slot.slot), 0) if replica.state in ("ready", "draining") else 0
         seen.append(replace(replica, slot=known, memory_bytes=held))
     weights = weigh(see.weights(), [w for w in wanted if w.unit.digest not in unproved], seen, now)
-    do.remember(weights, seen)
+    silences, hung = conclude(listen(see.silences(), seen, sights, samples, now), seen, wanted)
+    do.remember(weights, silences, seen)
+    for one in hung:
+        do.act(one)
     leaving = frozenset(weight.leaving for weight in weights.values() if weight.leaving)
     concluded = trip(wanted, seen, gateway.endpoints, now, leaving=leaving, afresh=gateway.pid is None)
     for move in concluded.moves:

@@ -28,11 +28,13 @@ from longspan.capabilities.replicas.adapters.handshakes import Handshakes
 from longspan.capabilities.replicas.adapters.logs import Logs
 from longspan.capabilities.replicas.adapters.ports import choose, is_free
 from longspan.capabilities.replicas.decide import (
+    Ask,
     Drain,
     Forget,
     Kill,
     Move,
     Sight,
+    Silence,
     Start,
     Weight,
     hard_limit,
@@ -46,6 +48,7 @@ from longspan.system.ledger import Ledger
 from longspan.system.locks import holder
 from longspan.system.records import Replica, Sample, Slot
 from longspan.system.vault import Vault
+from longspan.wire.exits import REASONS
 from longspan.wire.load import read as read_load
 from longspan.wire.orders import Orders, Work
 
@@ -78,6 +81,7 @@ class LocalReplicas:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._handshakes = Handshakes()
         self._weights: dict[str, Weight] = {}
+        self._silences: dict[str, Silence] = {}
 
     # Eyes
 
@@ -109,6 +113,10 @@ class LocalReplicas:
         """What is remembered of memory, by digest of the work."""
         return self._weights
 
+    def silences(self) -> dict[str, Silence]:
+        """What is remembered of who answers nothing, by replica."""
+        return self._silences
+
     def _child(self, slot: Slot) -> Literal["alive", "gone", "unknown"]:
         child = self._children.get(slot.replica)
         if child is None or child.poll() is None:
@@ -127,7 +135,7 @@ class LocalReplicas:
             self._guard.release(slot.replica)
         self._ledger.keep(slot)
 
-    def remember(self, weights: dict[str, Weight], seen: Sequence[Replica]) -> None:
+    def remember(self, weights: dict[str, Weight], silences: dict[str, Silence], seen: Sequence[Replica]) -> None:
         """Remember them, and log what is new in them."""
         for digest, weight in weights.items():
             before = self._weights.get(digest, Weight())
@@ -139,7 +147,7 @@ class LocalReplicas:
             if weight.trouble and weight.trouble != before.trouble:
                 unit = next((replica.unit for replica in seen if replica.digest == digest), "")
                 _log.warning("%s: %s", unit, weight.trouble)
-        self._weights = weights
+        self._weights, self._silences = weights, silences
 
     def forget(self, slot: Slot) -> None:
         """The slot is free: what its replica left behind goes."""
@@ -148,7 +156,7 @@ class LocalReplicas:
         self._guard.release(slot.replica)
         self._ledger.forget(slot)
 
-    def act(self, move: Move) -> None:
+    def act(self, move: Move | Ask) -> None:
         """Carry out one move; what cannot be done is logged and looked at again on the next trip."""
         match move:
             case Start(slot, wanted):
@@ -158,7 +166,11 @@ class LocalReplicas:
                     self._signal(replica, signal.SIGTERM)
                 # Written down after it: a control that dies between the two finds it draining, and ours to forget.
                 self._ledger.keep(replace(replica.slot, stopping_at=time.time_ns()))
+            case Ask(replica, reason):
+                self._logs.note(replica.unit, replica.slot.slot, f"{reason}; its threads are:")
+                self._signal(replica, signal.SIGQUIT)
             case Kill(replica, reason):
+                _log.warning("%s/%d: killed: %s", replica.unit, replica.slot.slot, reason)
                 self._logs.note(replica.unit, replica.slot.slot, f"killed: {reason}")
                 self._signal(replica, signal.SIGKILL)
             case Forget(slot):
@@ -256,5 +268,5 @@ def _errand(work: Work, orders: str, secrets: int) -> list[str]:
 
 def _ended(code: int) -> str:
     if code >= 0:
-        return f"exit code {code}"
+        return f"exit code {code}" + (f", it {REASONS[code]}" if code in REASONS else "")
     return f"signal {-code} ({signal.strsignal(-code) or 'unknown'})"
