@@ -74,13 +74,17 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, order=True):
-    """A replica that the gateway may send requests to. `socket` is relative to the state folder."""
+    """Where the gateway may send requests: a replica, or a server of somebody else's."""
 
     unit: str
     slot: int
     socket: str
+    """Its address: the path of a socket, relative to the state folder, or ``127.0.0.1:PORT``. The path is absolute for
+    a server that is there already."""
     version: str = ""
     """What it answers to, if it is a step apart: callers of another version are not sent there."""
+    path: str = ""
+    """A server of somebody else's knows the step as this, ``/v2/models/MODEL``; empty: it is one of ours."""
 
 
 class GatewayWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +98,10 @@ class GatewayWanted(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
 
 
+EDS = "eds/"
+"""Stands before the name of a unit in the kind of its endpoints' file."""
+
+
 class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
     """What Envoy was seen to do, read back from its admin socket."""
 
@@ -104,11 +112,16 @@ class GatewaySeen(msgspec.Struct, frozen=True, kw_only=True):
     applied: dict[str, str] = {}
     """Kind of configuration (`lds`, `cds`, `rds`, `egress`, `ecds`, `eds/UNIT`) -> version that Envoy took."""
     endpoints: frozenset[str] = frozenset()
-    """Socket paths that Envoy's clusters hold now: what is routed."""
+    """Addresses that Envoy's clusters hold now, each as in `Endpoint`: what is routed."""
     leaving_since: int | None = None
     """Envoy was found told to leave by a control that is dead: when that was seen. UTC nanoseconds since 1970."""
     rejected: str = ""
     """Why Envoy refused the last configuration; empty when it took all."""
+
+    @property
+    def clusters(self) -> frozenset[str]:
+        """Units that Envoy knows, and would send requests for."""
+        return frozenset(kind.removeprefix(EDS) for kind in self.applied if kind.startswith(EDS))
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

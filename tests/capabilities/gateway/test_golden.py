@@ -18,7 +18,8 @@ import pytest
 
 from longspan.capabilities.gateway.adapters import find_envoy
 from longspan.capabilities.gateway.decide import first_files
-from tests.capabilities.gateway.works import VERSION, apart, endpoint, model, step, wanted, work
+from longspan.wire.orders import ServerWork
+from tests.capabilities.gateway.works import VERSION, apart, endpoint, foreign, model, step, wanted, work
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gateway"
 CASES = {
@@ -36,9 +37,22 @@ CASES = {
         apart("read.write", version="b2", repeatable=False, seconds=5),
         endpoints=(endpoint("read"), endpoint("read.find", 0, "a1"), endpoint("read.find", 1, "a2")),
     ),
+    "servers-of-somebody-else": wanted(
+        work("read", step("look")),
+        foreign("read.find", ServerWork(model="find", command=("./find",))),
+        foreign("read.write", ServerWork(model="write", version="2", address="127.0.0.1:9000"), repeatable=True),
+        endpoints=(
+            endpoint("read"),
+            endpoint("read.find", 0, "a1", path="/v2/models/find"),
+            endpoint("read.find", 1, "a2", at="127.0.0.1:41001", path="/v2/models/found"),
+            endpoint("read.write", 0, "a1", at="/run/other.sock", path="/v2/models/write/versions/2"),
+            endpoint("read.write", 0, "b1", at="/run/other.sock", path="/v2/models/write/versions/3"),
+        ),
+    ),
 }
 EVERY_TIME = {"cds", "rds", "ecds"}
 OF_STEPS_APART = {"egress"}
+WITH_STEPS_APART = {"a-step-apart", "servers-of-somebody-else"}
 
 
 def rendered(case: str) -> dict[str, str]:
@@ -49,7 +63,7 @@ def rendered(case: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_wish_becomes_the_files_that_were_reviewed(case: str) -> None:
-    every_time = EVERY_TIME | (OF_STEPS_APART if case == "a-step-apart" else set())
+    every_time = EVERY_TIME | (OF_STEPS_APART if case in WITH_STEPS_APART else set())
     shown = {name for name in rendered(case) if case == "one-service" or name in every_time or name.startswith("eds-")}
     files = {f"{name}.json": text for name, text in rendered(case).items() if name in shown}
     folder = GOLDEN / case

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from longspan.base.signatures import Signature, TensorType
 from longspan.system.records import Endpoint, GatewayWanted
-from longspan.wire.orders import Limits, ModelWork, ServiceWork, StepWork, Work
+from longspan.wire.orders import Limits, ModelWork, ServerWork, ServiceWork, StepWork, Work
 
 VERSION = "0.1.0"
 _TENSOR = {"x": TensorType("FP32", ("batch", 16))}
@@ -55,8 +57,13 @@ def apart(unit: str, *, version: str = "a1", repeatable: bool = True, seconds: f
     return Work(unit=unit, services=(service,), models=model(name).models)
 
 
-def endpoint(unit: str, slot: int = 0, version: str = "") -> Endpoint:
-    return Endpoint(unit, slot, f"run/{unit}/{slot}.sock", version)
+def foreign(unit: str, server: ServerWork, *, version: str = "a1", repeatable: bool = False) -> Work:
+    """A unit of one step that runs in a server of somebody else's."""
+    return replace(apart(unit, version=version, repeatable=repeatable), models=(), server=server)
+
+
+def endpoint(unit: str, slot: int = 0, version: str = "", *, at: str = "", path: str = "") -> Endpoint:
+    return Endpoint(unit, slot, at or f"run/{unit}/{slot}.sock", version, path)
 
 
 def wanted(*works: Work, endpoints: tuple[Endpoint, ...] = (), port: int = 8080) -> GatewayWanted:

@@ -151,7 +151,7 @@ def outdated(
     for want in wanted if unknown else ():
         unit = want.unit
         served = [slot for slot in alive if (slot.unit, slot.digest) == (unit.name, unit.digest)]
-        if sum(_at(slot) in routed for slot in served) < unit.replicas:
+        if sum(slot.address in routed for slot in served) < unit.replicas:
             old = Counter(slot.digest for slot in unknown if slot.unit == unit.name)
             for digest, number in old.items():
                 same = msgspec.structs.replace(unit, digest=digest, replicas=number)
@@ -181,9 +181,7 @@ def judge(
             for replica in mine:
                 if (failure := _failure(replica, pending.ready_at)) is not None:
                     return Judgement("fail", failure, replica.unit, replica.slot.slot)
-        ready = [r for r in mine if r.state == "ready" and _socket(r) in gateway.endpoints]
-        if len(ready) < unit.replicas and not waiting:
-            waiting = f"{len(ready)} of {unit.replicas} replicas of {unit.name} are ready and routed"
+        waiting = waiting or _lacking(unit, mine, gateway)
     if not waiting and not gateway.listening:
         waiting = "the gateway does not listen yet"
     longest = max((unit.ready_within_seconds for unit in units), default=0.0)
@@ -197,6 +195,17 @@ def judge(
     if now - (pending.ready_at or now) >= settle * SECOND:
         return Judgement("serve", f"stayed ready for {settle:g} s")
     return Judgement("wait", f"ready; settles for {settle:g} s")
+
+
+def _lacking(unit: Unit, replicas: Sequence[Replica], gateway: GatewaySeen) -> str:
+    """What the unit still waits for, of these replicas of it."""
+    if unit.address:
+        # Not ours to start: whether it is well is told by the gateway's readiness, and no update fails of it.
+        known = unit.address in gateway.endpoints and unit.name in gateway.clusters
+        return "" if known else f"the gateway does not know {unit.name} yet"
+    ready = [r for r in replicas if r.state == "ready" and r.slot.address in gateway.endpoints]
+    enough = len(ready) >= unit.replicas
+    return "" if enough else f"{len(ready)} of {unit.replicas} replicas of {unit.name} are ready and routed"
 
 
 def _failure(replica: Replica, settling_since: int | None) -> str | None:
@@ -218,14 +227,6 @@ def _first_unready(units: Sequence[Unit], replicas: Sequence[Replica]) -> tuple[
         if replica.digest in digests and replica.state != "ready":
             return replica.unit, replica.slot.slot
     return "", None
-
-
-def _socket(replica: Replica) -> str:
-    return _at(replica.slot)
-
-
-def _at(slot: Slot) -> str:
-    return f"run/{slot.unit}/{slot.slot}.sock"
 
 
 def rollback_target(generations: Sequence[Generation], current: Generation | None, to: int | None) -> Generation:

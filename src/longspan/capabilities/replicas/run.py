@@ -72,7 +72,15 @@ def converge(
     for one in hung:
         do.act(one)
     leaving = frozenset(weight.leaving for weight in weights.values() if weight.leaving)
-    concluded = trip(wanted, seen, gateway.endpoints, now, leaving=leaving, afresh=gateway.pid is None)
+    concluded = trip(
+        wanted,
+        seen,
+        gateway.endpoints,
+        now,
+        leaving=leaving,
+        afresh=gateway.pid is None,
+        clusters=gateway.clusters,
+    )
     for move in concluded.moves:
         do.forget(move.slot) if isinstance(move, Forget) else do.act(move)
     return concluded, tuple(seen)

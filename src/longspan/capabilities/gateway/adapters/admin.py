@@ -14,8 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from longspan.base.errors import Unreachable
-from longspan.capabilities.gateway.decide.clusters import unit_of
-from longspan.client.http import unix_request
+from longspan.capabilities.gateway.decide.clusters import address_of, unit_of
+from longspan.client.connection import unix_request
 
 TIMEOUT_SECONDS = 0.5
 """A trip of control waits for no more: Envoy answers in a few milliseconds, or it is in trouble."""
@@ -108,9 +108,9 @@ def _kind(name: str) -> tuple[str, str]:
 
 
 def _sockets(clusters: list[Mapping[str, Any]]) -> list[str]:
-    """Socket paths of all units' endpoints. Control's own cluster has an underscore in front, as no unit has."""
+    """Addresses of all units' endpoints. Control's own cluster has an underscore in front, as no unit has."""
     return [
-        host["address"]["pipe"]["path"]
+        address_of(host["address"])
         for cluster in clusters
         if not cluster["name"].startswith("_")
         for host in cluster.get("host_statuses", [])

@@ -23,6 +23,7 @@ from longspan.capabilities.gateway.adapters.admin import Admin, Told
 from longspan.capabilities.gateway.adapters.ports import refuse_taken
 from longspan.capabilities.gateway.adapters.refusal import last_line, last_refusal
 from longspan.capabilities.gateway.decide import Past, Step, died
+from longspan.capabilities.gateway.decide.clusters import address_of
 from longspan.capabilities.gateway.decide.paths import (
     ACCESS_LOG,
     ADMIN_SOCKET,
@@ -203,7 +204,7 @@ class Envoy:
         for path in (self._state / FOLDER / "eds").glob("*.json"):
             for resource in msgspec.json.decode(path.read_bytes())["resources"]:
                 for group in resource["endpoints"]:
-                    found |= {one["endpoint"]["address"]["pipe"]["path"] for one in group["lb_endpoints"]}
+                    found |= {address_of(one["endpoint"]["address"]) for one in group["lb_endpoints"]}
         return frozenset(found)
 
     def _hopeless(self) -> str:

@@ -1,7 +1,8 @@
 """How does Envoy reach a unit? One cluster per unit, whose endpoints stand in a file of their own.
 
-A cluster depends on nothing but the unit's name: a unit that is about to go renders as it did
-before, and only its endpoints change from one day to the next.
+A cluster depends on nothing but the unit's name, and on whose server it is: a unit that is about to go renders as it
+did before (a server of somebody else's as one of ours, which ends no call), and only its endpoints change from one day
+to the next.
 
 The settings below are those that Envoy's defaults get wrong for a few replicas on one machine.
 Source: Envoy 1.40, `config.cluster.v3`, `config.endpoint.v3`, and the trials told in DESIGN 14, 15.
@@ -9,7 +10,7 @@ Source: Envoy 1.40, `config.cluster.v3`, `config.endpoint.v3`, and the trials to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from longspan.capabilities.gateway.decide.paths import PAGES_SOCKET, TYPE, kind_path, watched
@@ -86,8 +87,15 @@ _LIMITS = {
 }
 
 
-def cluster(unit: str) -> dict[str, Any]:
-    """The cluster of `unit`; its endpoints are read from the unit's own file."""
+OURS_IDLE, FOREIGN_IDLE = "60s", "1s"
+"""How long a connection is kept that nobody uses: less than the other side does, so that no request is sent into one
+that is being closed. Our workers keep them for 90 s; of servers of other people, some for two (gunicorn), many for five
+(Node.js, uvicorn)."""
+
+
+def cluster(unit: str, *, foreign: bool = False) -> dict[str, Any]:
+    """The cluster of `unit`; its endpoints are read from the unit's own file. `foreign`: a server of somebody else's
+    runs there."""
     return {
         **({"alt_stat_name": stat_name(unit)} if apart(unit) else {}),
         "@type": f"{TYPE}envoy.config.cluster.v3.Cluster",
@@ -95,7 +103,7 @@ def cluster(unit: str) -> dict[str, Any]:
         "type": "EDS",
         "eds_cluster_config": {"eds_config": watched(kind_path(f"eds/{unit}"))},
         "connect_timeout": "1s",
-        "load_balancing_policy": _by_version(_LEAST_REQUEST) if apart(unit) else _LEAST_REQUEST,
+        "load_balancing_policy": _by_version(_LEAST_REQUEST, foreign=foreign) if apart(unit) else _LEAST_REQUEST,
         # "All out" must mean "try all": with 0 a single replica that dies turns into "no healthy upstream",
         # which Envoy does not retry; the default of 50 sends requests to dead replicas while one of two lives.
         "common_lb_config": {
@@ -108,8 +116,7 @@ def cluster(unit: str) -> dict[str, Any]:
         "health_checks": [_HEALTH_CHECK],
         "outlier_detection": _OUTLIERS,
         "circuit_breakers": _LIMITS,
-        # Below the worker's own 90 s, so that no request is sent into a connection that is being closed.
-        "typed_extension_protocol_options": _http(idle="60s"),
+        "typed_extension_protocol_options": _http(idle=FOREIGN_IDLE if foreign else OURS_IDLE),
         "per_connection_buffer_limit_bytes": CALL_BUFFER_BYTES if apart(unit) else 32768,
     }
 
@@ -129,15 +136,18 @@ def unit_of(stat_name: str) -> str:
     return stat_name.replace("/", ".")
 
 
-def _by_version(policy: dict[str, Any]) -> dict[str, Any]:
+def _by_version(policy: dict[str, Any], *, foreign: bool) -> dict[str, Any]:
     # Two versions of a step stand side by side in an update. Sent anywhere, calls would crowd where they are refused:
-    # who refuses at once has the fewest requests.
+    # who refuses at once has the fewest requests. A server of somebody else's does not even know that it should refuse.
+    fallback = "NO_FALLBACK" if foreign else "ANY_ENDPOINT"
     return _policy(
         "by-version",
         {
             "@type": f"{TYPE}envoy.extensions.load_balancing_policies.subset.v3.Subset",
-            "subset_selectors": [{"keys": ["version"], "fallback_policy": "ANY_ENDPOINT"}],
+            "subset_selectors": [{"keys": ["version"], "fallback_policy": fallback}],
             "fallback_policy": "ANY_ENDPOINT",
+            # A server that is there already may be called as by two generations at once.
+            "list_as_any": True,
             "subset_lb_policy": policy,
         },
     )
@@ -145,8 +155,13 @@ def _by_version(policy: dict[str, Any]) -> dict[str, Any]:
 
 def endpoints(unit: str, wanted: Iterable[Endpoint]) -> dict[str, Any]:
     """Where the replicas of `unit` listen, in the order of their slots."""
-    mine = sorted(one for one in wanted if one.unit == unit)
-    sockets = [{"endpoint": {"address": _pipe(one.socket)}, **_versioned(one)} for one in mine]
+    versions: dict[str, list[str]] = {}
+    # Of two endpoints of one address Envoy would forget the second.
+    for one in sorted(one for one in wanted if one.unit == unit):
+        known = versions.setdefault(one.socket, [])
+        if one.version and one.version not in known:
+            known.append(one.version)
+    sockets = [{"endpoint": {"address": _address(at)}, **_versioned(there)} for at, there in versions.items()]
     return {
         "@type": f"{TYPE}envoy.config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name": unit,
@@ -154,8 +169,11 @@ def endpoints(unit: str, wanted: Iterable[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _versioned(one: Endpoint) -> dict[str, Any]:
-    return {"metadata": {"filter_metadata": {"envoy.lb": {"version": one.version}}}} if one.version else {}
+def _versioned(versions: Sequence[str]) -> dict[str, Any]:
+    if not versions:
+        return {}
+    version = versions[0] if len(versions) == 1 else list(versions)
+    return {"metadata": {"filter_metadata": {"envoy.lb": {"version": version}}}}
 
 
 def control() -> dict[str, Any]:
@@ -171,6 +189,22 @@ def control() -> dict[str, Any]:
         },
         "typed_extension_protocol_options": _http(idle="4s"),
     }
+
+
+def _address(address: str) -> dict[str, Any]:
+    """As `address_of` reads it."""
+    host, _, port = address.rpartition(":")
+    if "/" in address or not port.isdigit():
+        return _pipe(address)
+    return {"socket_address": {"address": host, "port_value": int(port)}}
+
+
+def address_of(told: Mapping[str, Any]) -> str:
+    """The address in an endpoint, as `system.records.Endpoint` holds it."""
+    if "pipe" in told:
+        return str(told["pipe"]["path"])
+    tcp = told["socket_address"]
+    return f"{tcp['address']}:{tcp['port_value']}"
 
 
 def _pipe(path: str) -> dict[str, Any]:

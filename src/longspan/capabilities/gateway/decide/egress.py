@@ -9,12 +9,16 @@ While an update of a step's signature goes on, replicas of two versions stand in
 it is made for, so its route takes only the replicas that say so (`clusters`); where none is known yet, any of them
 is asked, and a 404, which says "not mine", is tried elsewhere.
 
+A server of somebody else's knows nothing of units and versions. It is asked for what it calls the step (the path of
+its endpoint), by routes of versions alone: a call that no endpoint is for is answered here, 503. Its 404 is tried
+nowhere else, since all its replicas know the same.
+
 Source: Envoy 1.40, `config.listener.v3`, `config.route.v3`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from longspan.capabilities.gateway.decide.connections import connections
@@ -57,8 +61,9 @@ def routes(works: Sequence[Work], endpoints: Sequence[Endpoint]) -> dict[str, An
     for work in works:
         for service in work.services:
             if service.internal:
-                versions = sorted({one.version for one in endpoints if one.unit == work.unit and one.version})
-                taken.setdefault(service.name, list(_calls(work.unit, service, versions)))
+                versions = {one.version: one.path for one in endpoints if one.unit == work.unit and one.version}
+                foreign = work.server.path if work.server is not None else ""
+                taken.setdefault(service.name, list(_calls(work.unit, service, versions, foreign)))
     return {
         "@type": f"{TYPE}envoy.config.route.v3.RouteConfiguration",
         "name": "egress",
@@ -66,21 +71,31 @@ def routes(works: Sequence[Work], endpoints: Sequence[Endpoint]) -> dict[str, An
             {
                 "name": "units",
                 "domains": ["*"],
+                "include_request_attempt_count": True,  # as in `routes`
                 "routes": [route for _, mine in sorted(taken.items()) for route in mine],
             }
         ],
     }
 
 
-def _calls(unit: str, service: ServiceWork, versions: Sequence[str]) -> Iterator[dict[str, Any]]:
+_NO_VERSION = "-"
+"""Nothing has this version, which is a digest."""
+
+
+def _calls(unit: str, service: ServiceWork, versions: Mapping[str, str], foreign: str) -> Iterator[dict[str, Any]]:
+    """`versions`: each that an endpoint answers to -> its path at a server of somebody else's. `foreign`: that of the
+    unit now; both empty for ours."""
     prefix = f"/v2/models/{service.name}"
-    for version in versions:
-        chosen = {"metadata_match": {"filter_metadata": {"envoy.lb": {"version": version}}}}
-        yield _route(unit, service, f"{prefix}/versions/{version}", chosen)
-    yield _route(unit, service, prefix, {})
+    for version, path in sorted(versions.items()):
+        yield _route(unit, service, f"{prefix}/versions/{version}", _only(version), path)
+    yield _route(unit, service, prefix, _only(_NO_VERSION) if foreign else {}, foreign)
 
 
-def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any]) -> dict[str, Any]:
+def _only(version: str) -> dict[str, Any]:
+    return {"metadata_match": {"filter_metadata": {"envoy.lb": {"version": version}}}}
+
+
+def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any], foreign: str) -> dict[str, Any]:
     once = next((step.name for step in service.steps if not step.repeatable), "")
     seconds = service.limits.time_seconds + RETRY_SECONDS
     again = f"; not sent again, because its step {once} is not marked repeatable" if once else ""
@@ -95,7 +110,8 @@ def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any])
             "cluster": unit,
             "timeout": duration(seconds),
             "idle_timeout": duration(max(IDLE_SECONDS, seconds + 1)),
-            "retry_policy": retries(repeatable=not once, elsewhere=404),
+            "retry_policy": retries(repeatable=not once, elsewhere=None if foreign else 404),
+            **({"prefix_rewrite": foreign} if foreign else {}),
             **chosen,
         },
     }

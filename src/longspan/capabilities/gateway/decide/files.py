@@ -23,7 +23,7 @@ import msgspec
 
 from longspan.capabilities.gateway.decide import clusters, egress, listener, routes
 from longspan.capabilities.gateway.decide.paths import FOLDER, kind_path
-from longspan.system.records import GatewaySeen, GatewayWanted
+from longspan.system.records import EDS, GatewaySeen, GatewayWanted
 
 
 class File(msgspec.Struct, frozen=True):
@@ -46,11 +46,11 @@ class Step(msgspec.Struct, frozen=True):
 def next_files(wanted: GatewayWanted, seen: GatewaySeen, version: str) -> Step:
     """What may be written while Envoy runs; the same again when all is as wanted. `version` is ours, for ``/v2``."""
     units = {work.unit for work in wanted.works}
-    held = {kind.removeprefix("eds/") for kind in seen.applied if kind.startswith("eds/")}
+    held = seen.clusters
     last = _last(wanted, version)
     used = all(seen.applied.get(file.kind) == file.version for file in last)
     # A cluster is no longer used once the routes and the readiness without it are in force.
-    step = [*_endpoints(wanted), _clusters(units if used else units | held)]
+    step = [*_endpoints(wanted), _clusters(units if used else units | held, wanted)]
     if units <= held:
         # The listeners after the routes that they ask for, or they would find no file.
         step += (*last, _listeners(wanted))
@@ -60,7 +60,13 @@ def next_files(wanted: GatewayWanted, seen: GatewaySeen, version: str) -> Step:
 def first_files(wanted: GatewayWanted, version: str) -> Step:
     """All that Envoy is started with: as it starts, it reads clusters, endpoints, listener and routes in order."""
     units = {work.unit for work in wanted.works}
-    everything = (_bootstrap(), *_endpoints(wanted), _clusters(units), *_last(wanted, version), _listeners(wanted))
+    everything = (
+        _bootstrap(),
+        *_endpoints(wanted),
+        _clusters(units, wanted),
+        *_last(wanted, version),
+        _listeners(wanted),
+    )
     return Step(everything, frozenset(units))
 
 
@@ -78,11 +84,13 @@ def _bootstrap() -> File:
 
 def _endpoints(wanted: GatewayWanted) -> list[File]:
     units = sorted({work.unit for work in wanted.works})
-    return [_file(f"eds/{unit}", [clusters.endpoints(unit, wanted.endpoints)]) for unit in units]
+    return [_file(f"{EDS}{unit}", [clusters.endpoints(unit, wanted.endpoints)]) for unit in units]
 
 
-def _clusters(units: Iterable[str]) -> File:
-    return _file("cds", [*(clusters.cluster(unit) for unit in sorted(units)), clusters.control()])
+def _clusters(units: Iterable[str], wanted: GatewayWanted) -> File:
+    foreign = {work.unit for work in wanted.works if work.server is not None}
+    mine = [clusters.cluster(unit, foreign=unit in foreign) for unit in sorted(units)]
+    return _file("cds", [*mine, clusters.control()])
 
 
 def _last(wanted: GatewayWanted, version: str) -> tuple[File, ...]:

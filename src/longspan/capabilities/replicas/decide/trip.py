@@ -6,6 +6,9 @@ on the next trip, so the ordinary day, a restart and a failure are the same path
 The order that keeps every request answered: start, seen ready, route, seen in Envoy; and in the other
 direction unroute, seen gone from Envoy, drain, seen dead, forget. Who calls other units is routed after one replica of
 each of them was seen in Envoy; afterwards a death over there is Envoy's to bridge, and unroutes nobody.
+
+A server that is there already has no replica and no move: it stands in the gateway as long as it is wanted, well or
+not. Nobody here can start it, so nobody waits for it either; who calls it while it is away hears 503.
 """
 
 from __future__ import annotations
@@ -53,7 +56,11 @@ Move = Start | Drain | Kill | Forget
 
 def socket_of(unit: str, slot: int) -> str:
     """A slot's socket, relative to the state folder: it never changes, whoever listens on it."""
-    return f"run/{unit}/{slot}.sock"
+    return Slot(unit=unit, slot=slot, replica="", generation=0, digest="", since=0).address
+
+
+THERE = 0
+"""Stands for the slot in the endpoint of a server that is there already: it has none."""
 
 
 class Trip(msgspec.Struct, frozen=True):
@@ -71,12 +78,13 @@ def trip(
     *,
     leaving: frozenset[str] = frozenset(),
     afresh: bool = False,
+    clusters: frozenset[str] = frozenset(),
 ) -> Trip:
     """What is safe to do now, and where the gateway may send requests.
 
-    `routed` are the sockets that Envoy holds, read back from it; `now` is UTC nanoseconds. `leaving`: ids of replicas
-    that serve until others do so in their place (`memory`). `afresh`: no Envoy runs, and the next one reads all that
-    it is told before it listens, so that nobody has to be seen there first.
+    `routed` are the addresses that Envoy holds, read back from it, `clusters` the units that it knows; `now` is UTC
+    nanoseconds. `leaving`: ids of replicas that serve until others do so in their place (`memory`). `afresh`: no Envoy
+    runs, and the next one reads all that it is told before it listens, so that nobody has to be seen there first.
     """
     moves: list[Move] = []
     open_to: list[tuple[Wanted, Replica]] = []
@@ -86,7 +94,7 @@ def trip(
         taken.setdefault(replica.unit, set()).add(replica.slot.slot)
         by_unit.setdefault(replica.unit, []).append(replica)
     kept: set[tuple[str, int]] = set()
-    for want in wanted:
+    for want in (want for want in wanted if not want.unit.address):
         stays, goes = _chosen(want, by_unit.get(want.unit.name, ()), routed, leaving)
         alone = not any(replica.state == "ready" for replica in (*stays, *goes))
         for replica in (*stays, *goes):
@@ -101,11 +109,17 @@ def trip(
     for replica in seen:
         if (replica.unit, replica.slot.slot) not in kept:
             moves += _retire(replica, routed, now)
+    there = [want for want in wanted if want.unit.address]
     answer = _answering(open_to, routed, afresh)
-    endpoints = [
-        _endpoint(want, replica)
+    for want in there:
+        # Another unit may have the same address: what counts is that Envoy knows this one.
+        if afresh or (want.unit.address in routed and want.unit.name in clusters):
+            answer |= answered(want.unit.work)
+    endpoints = [_endpoint(want, THERE, want.unit.address) for want in there]
+    endpoints += [
+        _endpoint(want, replica.slot.slot, replica.slot.address)
         for want, replica in open_to
-        if _socket(replica) in routed or called(want.unit.work) <= answer
+        if replica.slot.address in routed or called(want.unit.work) <= answer
     ]
     return Trip(tuple(moves), tuple(sorted(endpoints)))
 
@@ -120,13 +134,13 @@ def _chosen(
     # Those that serve first, so that a smaller count takes away what is of least use.
     stays = sorted((r for r in mine if r not in goes), key=lambda r: (r.state != "ready", r.slot.slot))
     stays = stays[: want.unit.replicas]
-    serving = [r for r in stays if r.state == "ready" and _socket(r) in routed]
+    serving = [r for r in stays if r.state == "ready" and r.slot.address in routed]
     return stays, goes if len(serving) < want.unit.replicas else []
 
 
 def _answering(open_to: Sequence[tuple[Wanted, Replica]], routed: frozenset[str], afresh: bool) -> frozenset[Callee]:
     """The steps apart that a call would reach now."""
-    ready = [(want, r) for want, r in open_to if r.state == "ready" and (afresh or _socket(r) in routed)]
+    ready = [(want, r) for want, r in open_to if r.state == "ready" and (afresh or r.slot.address in routed)]
     return frozenset(callee for want, _ in ready for callee in answered(want.unit.work))
 
 
@@ -135,7 +149,7 @@ def _keep_alive(replica: Replica, want: Wanted, now: int) -> Iterable[Move]:
     if replica.pid is None and slot.died_at is not None:
         if now - slot.died_at >= back_off(slot.quick_deaths):
             again = _fresh(want, slot.slot, now)
-            yield Start(replace(again, restarts=slot.restarts, quick_deaths=slot.quick_deaths), want)
+            yield Start(replace(again, restarts=slot.restarts, quick_deaths=slot.quick_deaths, port=slot.port), want)
     elif replica.state in ("starting", "crash-loop") and replica.pid is not None:
         limit = want.unit.ready_within_seconds
         if now - slot.since > limit * SECOND:
@@ -148,28 +162,25 @@ def _may_be_sent_to(replica: Replica, routed: frozenset[str], alone: bool) -> bo
     # A replica that comes back comes back at the same address: meanwhile Envoy retries there or elsewhere.
     # One that somebody else told to drain answers until it goes; without another it is better than nobody.
     back = replica.state in ("starting", "dead") or (replica.state == "draining" and alone)
-    return back and _socket(replica) in routed
+    return back and replica.slot.address in routed
 
 
 def _retire(replica: Replica, routed: frozenset[str], now: int) -> Iterable[Move]:
     slot = replica.slot
     if replica.pid is None and replica.state in ("dead", "crash-loop"):
-        if _socket(replica) not in routed:
+        if replica.slot.address not in routed:
             yield Forget(slot)
     elif slot.stopping_at is None:
-        if _socket(replica) not in routed and replica.pid is not None:
+        if replica.slot.address not in routed and replica.pid is not None:
             yield Drain(replica)
     elif now - slot.stopping_at > DRAIN_LIMIT:
         yield Kill(replica, f"not drained within {DRAIN_LIMIT // SECOND} s")
 
 
-def _endpoint(want: Wanted, replica: Replica) -> Endpoint:
-    version = next((callee.version for callee in answered(want.unit.work)), "")
-    return Endpoint(replica.unit, replica.slot.slot, _socket(replica), version)
-
-
-def _socket(replica: Replica) -> str:
-    return socket_of(replica.unit, replica.slot.slot)
+def _endpoint(want: Wanted, slot: int, address: str) -> Endpoint:
+    work = want.unit.work
+    version = next((callee.version for callee in answered(work)), "")
+    return Endpoint(work.unit, slot, address, version, work.server.path if work.server is not None else "")
 
 
 def _free(taken: set[int]) -> Iterator[int]:
