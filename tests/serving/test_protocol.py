@@ -51,7 +51,7 @@ class Wire:
         worker.endpoints = [endpoint for endpoint, _ in made]
         worker.pages = Pages(page, worker.endpoints, 0)
         who = Identity(replica="r", unit="unit", generation=1, digest="d", build="b", pid=1, state="ready")
-        worker.routes = routes.build(made, worker.door, who)
+        worker.routes = routes.build(made, worker.door, who, worker.noted, worker.alone)
         return worker
 
     def send(self, *parts: bytes, close: bool = False) -> bytes:
@@ -132,7 +132,7 @@ MANY = (
     + INFER.replace(b'"FP32"', b'"FP33"')
     + b"HEAD /v2/models/tiny HTTP/1.1\r\nhost: x\r\n\r\n".replace(b"HEAD", b"GET")
     + b"DELETE /v2 HTTP/1.1\r\nhost: x\r\n\r\n"
-    + b"POST /v2/models/tiny/infer HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx"
+    + b"POST /v2/models/tiny/infer HTTP/1.1\r\nhost: x\r\ncontent-encoding: br\r\ncontent-length: 1\r\n\r\nx"
     + INFER
     + CLOSE
 )

@@ -29,6 +29,11 @@ def going(name: str) -> RequestError:
     return RequestError(503, f"{name!r} is being restarted here", retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
+def crowded() -> RequestError:
+    """503: the memory for large bodies is given out."""
+    return RequestError(503, "too many large bodies at once", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
 def late(name: str, limit_seconds: float) -> RequestError:
     """504: no answer within the service's time limit."""
     return RequestError(504, f"{name!r} gave no answer within {limit_seconds:g} s")

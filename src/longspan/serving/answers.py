@@ -14,8 +14,9 @@ from socket import SO_SNDBUF, SOL_SOCKET
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from longspan.serving.admission import SECOND
+from longspan.serving.admission import SECOND, crowded
 from longspan.serving.exchange import Exchange
+from longspan.serving.heads import Refused
 from longspan.wire import http1
 from longspan.wire.tensors import Buffer
 
@@ -128,6 +129,12 @@ class Answering(asyncio.Protocol, ABC):
             self.full = False
             if not self.paused and not self.closing:
                 self.transport.resume_reading()
+
+    def hold(self, exchange: Exchange, size: int) -> None:
+        """Count `size` more bytes of its body against the worker's budget. Raises `Refused` 503."""
+        if not self.worker.budget.take(size):
+            raise Refused(crowded())
+        exchange.held += size
 
     def free(self, exchange: Exchange) -> None:
         """Its body counts no more against the worker's budget."""

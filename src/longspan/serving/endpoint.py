@@ -220,6 +220,11 @@ class Endpoint:
         self._count(exchange, error.status)
         exchange.connection.answer(exchange, answer)
 
+    def turned_away(self, error: RequestError, began: int) -> None:
+        """Its connection has answered a request with that before it was whole; its first part came at `began`."""
+        self.counted.refused += error.status == 503
+        self.counted.count(error.status, monotonic_ns() - began if began else 0)
+
     def gone(self, exchange: Exchange) -> None:
         """The client has left: what waits is not run, what runs is thrown away."""
         exchange.done = True

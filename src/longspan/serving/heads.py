@@ -1,10 +1,13 @@
 """What in the head of a request is refused, and when does that end the connection?
 
-Pure. Sources: RFC 9112 (6.1: framing that cannot be trusted), RFC 9110 (8.4: content codings, 10.1.1: expectations),
-RFC 6585 (431). `TIMEOUT` is our own: what one worker grants another of its request's time, and any client itself.
+Pure. Sources: RFC 9112 (6.1: framing that cannot be trusted), RFC 9110 (10.1.1: expectations), RFC 6585 (431).
+Content codings stand in `inflating`. `TIMEOUT` is our own: what one worker grants another of its request's time, and
+any client itself.
 """
 
 from __future__ import annotations
+
+import httptools
 
 from longspan.base.errors import RequestError
 
@@ -13,7 +16,13 @@ MOST_FIELDS = 128
 MOST_HEAD_BYTES = 64 << 10
 """Of names and values, each header counting 4 more for what stands between them."""
 
-TOO_LARGE = RequestError(431, f"the request's head is larger than {MOST_HEAD_BYTES} bytes or {MOST_FIELDS} headers")
+TOO_LARGE = RequestError(
+    431,
+    f"the request's head, or what its chunks carry beside the body, is larger than {MOST_HEAD_BYTES} bytes "
+    f"or {MOST_FIELDS} headers",
+)
+
+HTTP_1_ONLY = RequestError(501, "this server speaks HTTP/1.1 and changes to nothing else")
 
 TIMEOUT = b"longspan-timeout-ms"
 """Header: so many milliseconds the caller will wait for the answer."""
@@ -46,7 +55,7 @@ def unusual(fields: dict[bytes, bytes], *, old: bool, upgrade: bool) -> RequestE
     `old`: it is HTTP/1.0. Raises `Refused` where nobody could say where the next request begins.
     """
     if upgrade:
-        raise Refused(RequestError(501, "this server speaks HTTP/1.1 and changes to nothing else"))
+        raise Refused(HTTP_1_ONLY)
     if b"transfer-encoding" in fields:
         if old or b"content-length" in fields:
             raise Refused(RequestError(400, "transfer-encoding together with content-length, or in HTTP/1.0"))
@@ -54,8 +63,6 @@ def unusual(fields: dict[bytes, bytes], *, old: bool, upgrade: bool) -> RequestE
             raise Refused(RequestError(501, "the only transfer-encoding that is read is chunked"))
     if not old and fields.get(b"expect", b"100-continue").lower() != b"100-continue":
         raise Refused(RequestError(417, "the only expectation that is met is 100-continue"))
-    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
-        return RequestError(415, "content-encoding is not read: send the body as it is")
     if TIMEOUT in fields and time_left(fields) is None:
         shown = fields[TIMEOUT][:40].decode("latin-1")
         return RequestError(400, f"{TIMEOUT.decode()} is {shown!r}, expected a number of milliseconds")
@@ -68,3 +75,12 @@ def time_left(fields: dict[bytes, bytes]) -> int | None:
     if not text.isdigit() or len(text) > MOST_TIMEOUT_DIGITS:
         return None
     return int(text) * 1_000_000
+
+
+def malformed(error: httptools.HttpParserError) -> RequestError:
+    """What is said of bytes that the parser could not read."""
+    if isinstance(error, httptools.HttpParserInvalidMethodError):
+        return RequestError(501, "unknown method")
+    if "PRI" in str(error):
+        return HTTP_1_ONLY  # HTTP/2 without having been asked
+    return RequestError(400, f"malformed HTTP/1.1: {error}")

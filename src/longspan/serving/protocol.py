@@ -22,6 +22,7 @@ from longspan.serving.endpoint import refusal
 from longspan.serving.exchange import Exchange
 from longspan.serving.filling import LEAST, Filling, joined
 from longspan.serving.heads import MOST_HEAD_BYTES, TOO_LARGE, Refused, measure, none_is_odd, unusual
+from longspan.serving.inflating import inflating
 from longspan.serving.routes import refusing
 from longspan.wire import http1
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PARTS_JOINED = 1024
 """Parts of a body that are joined into one: a body that comes byte by byte costs no more than its size."""
+BESIDE = 17
+"""Bytes that may come for each of the body; chunks of a single byte need six. More is counted as if it were a head."""
 
 BODY_IDLE, BODY_WHOLE = 30 * SECOND, 300 * SECOND
 """How long a request that is being received may pause, and take in all: else 408."""
@@ -52,8 +55,8 @@ class Connection(Answering):
         self._fields: dict[bytes, bytes] = {}
         self._body: list[Any] = []
         self.on_url, self.on_header, self.on_body = self._url.append, self._fields.setdefault, self._body.append
-        """Callbacks of the parser that stay in C: parts of the path, headers, parts of the body. Of a header that comes
-        twice the first counts; those that frame a message the parser checks itself."""
+        """Callbacks of the parser that stay in C. Of a header that comes twice the first counts; those that frame a
+        message the parser checks itself."""
         self._current: Exchange | None = None
         """The request whose body is being received."""
         self._filling: Filling | None = None
@@ -61,8 +64,8 @@ class Connection(Answering):
         """How many of the first parts of the body have been joined already,"""
         self._seen = self._size = self._limit = 0
         """how many have been counted, their bytes, and how many bytes there may be before more must be granted."""
-        self._began = self._raw = 0
-        """When a request that has come in part began (0: there is none), and bytes of its head since then."""
+        self._began, self._raw = 0, -1
+        """When a request that came in part began (0: none), and bytes since then that are no body (-1: uncounted)."""
         self._lower = 0
         """How many headers the client last sent whose names were all in lower case."""
         self._large = False
@@ -119,13 +122,14 @@ class Connection(Answering):
             self._unusual(exchange)
 
     def on_message_complete(self) -> None:
-        exchange, self._current = self._current, None
+        exchange = self._current
         assert exchange is not None, "the parser completes no message without its head"
         route, parts = exchange.route, self._body
         if parts:
             exchange.body = body = parts.pop() if len(parts) == 1 else joined(parts)
             if len(body) > route.body_bytes:
                 raise Refused(route.too_large())
+        self._current = None
         if self._began:
             self._reset()
         self.idle = 0
@@ -152,10 +156,13 @@ class Connection(Answering):
         if old:
             exchange.keep = False
         error = unusual(fields, old=old, upgrade=parser.should_upgrade())
+        endpoint = exchange.route.endpoint
         if error is not None:
-            exchange.route = refusing(error)
-        elif heads.TIMEOUT in fields and (endpoint := exchange.route.endpoint) is not None:
+            exchange.route = refusing(error, endpoint=endpoint)
+        elif heads.TIMEOUT in fields and endpoint is not None:
             exchange.early = max(0, endpoint.time_limit - (heads.time_left(fields) or 0))
+        if error is None and b"content-encoding" in fields:
+            exchange.route = inflating(exchange.route, fields[b"content-encoding"])
         if b"expect" in fields and not old:
             self._announced(exchange)
             if self.owed:
@@ -177,7 +184,7 @@ class Connection(Answering):
 
     def _reset(self) -> None:
         """After a request that came in part, or had unusual headers."""
-        self._began, self.continues = 0, False
+        self._began, self._raw, self.continues = 0, -1, False
         self._joined = self._seen = self._size = self._limit = 0
         self._fields.clear()  # trailers; nobody reads them
 
@@ -194,7 +201,7 @@ class Connection(Answering):
             raise Refused(route.too_large())
         self._limit = max(length, route.free_bytes)
         if length > route.free_bytes:
-            self._hold(exchange, length)
+            self.hold(exchange, length)
 
     def _grow(self, exchange: Exchange) -> None:
         """The body, which came without a length, is longer than what was granted so far."""
@@ -202,21 +209,13 @@ class Connection(Answering):
         if self._size > route.body_bytes:
             raise Refused(route.too_large())
         self._limit = min(2 * self._size, route.body_bytes)
-        self._hold(exchange, self._limit - exchange.held)
-
-    def _hold(self, exchange: Exchange, size: int) -> None:
-        if not self.worker.budget.take(size):
-            raise Refused(RequestError(503, "too many large bodies at once", retry_after_seconds=RETRY_AFTER_SECONDS))
-        exchange.held += size
+        self.hold(exchange, self._limit - exchange.held)
 
     def _in_part(self, size: int) -> None:
         """A request has come in part: from here on the sweep watches it."""
         self.since = monotonic_ns()
-        if not self._began:
-            self._began, self._raw = self.since, 0
-        elif self._current is None or self._fields:
-            # The parser keeps an unfinished header to itself, and trailers are no body: this is what bounds them.
-            self._raw += size
+        self._began = self._began or self.since
+        had = self._size
         self.worker.wake()
         try:
             if self._current is None:
@@ -226,6 +225,9 @@ class Connection(Answering):
                 if not self._limit:
                     self._announced(self._current)
                 self._count_body(self._current)
+            # The parser keeps unfinished headers to itself; trailers and extensions are no body: this bounds them. Of
+            # the first part nobody knows how much belonged to the request before.
+            self._raw = 0 if self._raw < 0 else max(0, self._raw + size - BESIDE * (self._size - had))
             if self._raw > MOST_HEAD_BYTES:
                 raise Refused(TOO_LARGE)
         except Refused as refused:
@@ -255,15 +257,15 @@ class Connection(Answering):
             # A fault of ours: nothing more can be said on this connection.
             logs.failure(cause or error, request="", step="")
             self.transport.abort()
-        elif isinstance(error, httptools.HttpParserInvalidMethodError):
-            self._refuse(RequestError(501, "unknown method"))
         else:
-            self._refuse(RequestError(400, f"malformed HTTP/1.1: {error}"))
+            self._refuse(heads.malformed(error))
 
     def _refuse(self, error: RequestError) -> None:
         """Answer, after whatever is owed, a request that cannot be read to its end; then close."""
         if self._current is not None:
             self.free(self._current)
+            if (endpoint := self._current.route.endpoint) is not None:
+                endpoint.turned_away(error, self._began)
             self._current = None
         self._url.clear()
         self._body.clear()

@@ -50,14 +50,17 @@ class Route:
         return self.error or RequestError(413, f"the body is larger than {self.body_bytes} bytes")
 
 
-def refusing(error: RequestError, extra: bytes = b"") -> Route:
-    """A route that answers with `error`, once the request has been read."""
+def refusing(error: RequestError, extra: bytes = b"", endpoint: Endpoint | None = None) -> Route:
+    """A route that answers with `error`, once the request has been read. `endpoint` counts it."""
 
     def answer(exchange: Exchange) -> None:
+        if endpoint is not None:
+            endpoint.fail(exchange, error, extra)
+            return
         keep = exchange.connection.keeps(exchange)
         exchange.connection.answer(exchange, refusal(error, keep_alive=keep, extra=extra))
 
-    return Route(answer, error=error)
+    return Route(answer, endpoint=endpoint, error=error)
 
 
 Paths = dict[bytes, dict[bytes, Route]]

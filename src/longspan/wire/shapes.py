@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from longspan.base.signatures import BATCH, TensorType
 
+MOST_SHOWN = 16
+"""Dimensions of a shape that are told."""
+
 
 class TensorError(ValueError):
     """A tensor is not what its type says. The text names the tensor, what was expected, what came."""
@@ -44,7 +47,8 @@ def bind(
 
 def listed(shape: Sequence[int]) -> str:
     """``[2, 3]``; what a client sends is shown bounded."""
-    return f"[{', '.join(str(size) if size < 1 << 63 else 'a huge number' for size in shape)}]"
+    shown = [str(size) if abs(size) < 1 << 63 else "a huge number" for size in shape[:MOST_SHOWN]]
+    return f"[{', '.join(shown + ['...'] * (len(shape) > MOST_SHOWN))}]"
 
 
 def dimensions(count: int) -> str:
