@@ -39,7 +39,7 @@ class Metadata(msgspec.Struct, frozen=True):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     platform: str | None = None
-    versions: tuple[str, ...] = ()
+    versions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
