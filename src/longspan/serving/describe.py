@@ -47,14 +47,19 @@ def describe(orders: DescribeOrders) -> Described:
     if orders.code_path:
         sys.path.insert(0, os.path.abspath(orders.code_path))
     errors: dict[str, str] = {}
-    models = _each("model", orders.models, onnx.describe, errors)
-    runs = _each("run", orders.runs, python.describe, errors)
+    models = _each("model", orders.models, onnx.describe, errors, orders.progress)
+    runs = _each("run", orders.runs, python.describe, errors, orders.progress)
     return Described(models=models, runs=runs, errors=errors)
 
 
-def _each(kind: str, wanted: dict[str, str], read: Callable[[str], T], errors: dict[str, str]) -> dict[str, T]:
+def _each(
+    kind: str, wanted: dict[str, str], read: Callable[[str], T], errors: dict[str, str], progress: str
+) -> dict[str, T]:
     found: dict[str, T] = {}
     for name, source in wanted.items():
+        if progress:
+            with open(progress, "w") as file:
+                file.write(f"{kind}:{name}")
         try:
             found[name] = read(source)
         except (LongspanError, MemoryError) as error:

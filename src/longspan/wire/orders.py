@@ -200,6 +200,8 @@ class DescribeOrders(msgspec.Struct, frozen=True, kw_only=True):
     """Model name -> path of its file."""
     runs: dict[str, str]
     """Key (``service.step``) -> ``module:attribute``."""
+    progress: str = ""
+    """A file in which stands what is being read, as a key of `Described.errors`: who is killed can tell nobody."""
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-import msgspec
-
 from longspan.base.errors import Complaint, Invalid, Missing, Refused
+from longspan.capabilities.generations.adapters import describing
 from longspan.spec.fits import check
 from longspan.spec.load import Loaded, load_text
 from longspan.spec.models import Model
 from longspan.spec.secrets import names as secret_names
+from longspan.spec.signatures import errors
 from longspan.spec.units import describe_orders
-from longspan.system.children import in_memory, passed_on
+from longspan.system.children import passed_on
 from longspan.system.vault import Tree, survey
 from longspan.wire.orders import Described
 
-_DESCRIBE_SECONDS = 60
 _FILE_LIMIT_BYTES = 1 << 20
 
 
@@ -72,34 +68,14 @@ class Folder:
         """Signatures of all models and steps, read by a child that is bounded in time and memory."""
         paths = {name: str(path.resolve()) for name, path in models.items()}
         orders = describe_orders(loaded.system, code_path=str(self.file.parent.resolve()), model_paths=paths)
-        descriptor = in_memory(msgspec.json.encode(orders))
-        try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-B", "-m", "longspan.serving", "describe", f"/proc/self/fd/{descriptor}"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-                timeout=_DESCRIBE_SECONDS,
-                cwd=self.file.parent,
-                pass_fds=(descriptor,),
-                env=passed_on(self._environment, secret_names(loaded.system)),
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Refused(
-                f"importing the steps took longer than {_DESCRIBE_SECONDS} s",
-                at=self.file.name,
-                remedy="Do at import only what defines the steps; load and connect in a step's class",
-            ) from error
-        finally:
-            os.close(descriptor)
-        if done.returncode != 0:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-            raise Refused(
-                f"describing the steps ended with {_ended(done.returncode)}: {last[0][:300]}",
-                at=self.file.name,
-                remedy="Import the step modules by hand to see more",
-            )
-        return msgspec.json.decode(done.stdout, type=Described)
+        environment = passed_on(self._environment, secret_names(loaded.system))
+        found = describing.describe(orders, self.file.parent, environment)
+        if isinstance(found, Described):
+            return found
+        remedy = "Do at import only what defines the steps; load and connect in a step's class"
+        for finding in errors(Described(errors={found.key: found.problem}) if found.key else Described()):
+            raise Invalid((loaded.complaint(finding.path, finding.problem, remedy),))
+        raise Refused(f"the child that describes the steps {found.problem}", at=self.file.name, remedy=remedy)
 
     def prove(self) -> tuple[Loaded, dict[str, Path], Described]:
         """Load, locate, describe, and prove that the steps fit. Raises `Invalid` with every complaint."""
@@ -125,7 +101,3 @@ def _locate(model: Model, folder: Path) -> Path:
         if file.is_file():
             return file
     raise Missing(f"names a file that the installed package {package} does not hold")
-
-
-def _ended(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
