@@ -77,6 +77,9 @@ def chains(system: System, described: Described) -> dict[str, Chain]:
 def _resolve(system: System, described: Described) -> tuple[dict[str, Chain], list[Finding]]:
     findings = list(signatures.errors(described))
     found = {name: _walk(name, service, described, findings) for name, service in system.services.items()}
+    used = {step.model for service in system.services.values() for step in service.steps.values()}
+    for name in sorted((system.models.keys() - used) & described.models.keys()):
+        findings += sockets.of_model(("models", name), described.models[name])
     return found, findings
 
 
@@ -114,6 +117,7 @@ def _walk(name: str, service: Service, described: Described, findings: list[Find
     outputs, answers = natural.answers(service, path, signed, findings)
     accepts = natural.accepts(service, path, inputs, {step: link.inputs for step, link in links.items()}, findings)
     findings += sockets.of_service(service, path, inputs, outputs, givers)
+    findings += sockets.of_request(service, path, inputs)
     findings += sockets.of_steps(service, path, signed)
     if all(len(bound[step]) == len(signature.inputs) for step, signature in signed.items()):
         findings += loose.unused(service, path, signed, bound, conditions)
