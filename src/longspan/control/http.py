@@ -112,6 +112,7 @@ def status(world: World) -> messages.Status:
             done,
             {unit: replicas_api.reason(counts.get(unit), pins.get(unit), now) for unit in counts.keys() | pins.keys()},
             seen.memory,
+            world.there.troubles(seen.wanted),
         ),
         steps=replicas_api.steps(seen.wanted, done),
         failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,

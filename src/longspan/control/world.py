@@ -22,7 +22,7 @@ from longspan.capabilities.generations import decide as generations_decide
 from longspan.capabilities.generations import run as generations
 from longspan.capabilities.generations.adapters import Folder, Generations, secrets_key
 from longspan.capabilities.replicas import run as replicas
-from longspan.capabilities.replicas.adapters import LocalReplicas, Logs, MemoryGuard
+from longspan.capabilities.replicas.adapters import LocalReplicas, Logs, MemoryGuard, There
 from longspan.capabilities.scaling import run as scaling
 from longspan.capabilities.scaling.adapters import Scaler
 from longspan.client.control import SOCKET
@@ -90,6 +90,7 @@ class World:
             guard=self.guard,
             most_bytes=int(MOST_OF_THE_MACHINE * self.generations.machine().memory_bytes),
         )
+        self.there = There()
         self.gateway = gateway_adapters.Envoy(state)
         self.scaling = Scaler(self.ledger, self.generations.units, self.generations.machine)
         self._watch, self._clock = watch, clock

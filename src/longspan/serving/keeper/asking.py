@@ -9,7 +9,7 @@ import httptools
 
 from longspan.base.errors import LongspanError
 from longspan.base.signatures import Signature
-from longspan.serving.keeper import fits
+from longspan.wire import metadata
 from longspan.wire.orders import ServerWork
 
 PATIENCE_SECONDS = 2.0
@@ -95,10 +95,10 @@ class Readiness:
             status, body = get(self._address, self._server.path)
             if status != 200:
                 return self._unknown(status)
-            problem = fits.misfit(body, self._signature)
+            problem = metadata.misfit(body, self._signature)
             if not problem and self._server.binary:
                 status, body = get(self._address, "/v2")
-                problem = fits.no_binary(body) if status == 200 else f"GET /v2 is answered {status}"
+                problem = metadata.no_binary(body) if status == 200 else f"GET /v2 is answered {status}"
         except Silent as reason:
             return str(reason)
         if problem:

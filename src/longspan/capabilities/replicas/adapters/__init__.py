@@ -3,5 +3,6 @@
 from longspan.capabilities.replicas.adapters.cgroup import MemoryGuard, delegated
 from longspan.capabilities.replicas.adapters.local import LocalReplicas
 from longspan.capabilities.replicas.adapters.logs import Logs
+from longspan.capabilities.replicas.adapters.there import There
 
-__all__ = ["LocalReplicas", "Logs", "MemoryGuard", "delegated"]
+__all__ = ["LocalReplicas", "Logs", "MemoryGuard", "There", "delegated"]

@@ -48,14 +48,17 @@ def views(
     load: messages.LoadView | None = None,
     reasons: Mapping[str, str] | None = None,
     memory: Mapping[str, Memory] | None = None,
+    there: Mapping[str, str] | None = None,
 ) -> tuple[messages.UnitView, ...]:
     """What `status` tells of each unit; log lines only of replicas that are in trouble.
 
-    `reasons`: unit -> why it has that many, as `reason` says. `memory`: of each unit that is granted some.
+    `reasons`: unit -> why it has that many, as `reason` says. `memory`: of each unit that is granted some. `there`: of
+    each unit whose server is there already, what is wrong with that; it is shown as one replica without a process.
     """
     counts: Counter[str] = Counter()
-    units = {}
+    units, generations = {}, {}
     for want in wanted:
+        generations[want.unit.name] = want.generation
         # While a generation replaces another, both stand here; people ask for the count of the newer one.
         counts[want.unit.name] = want.unit.replicas
         units[want.unit.name] = want.unit
@@ -64,13 +67,14 @@ def views(
     found = []
     for name in names:
         unit, guarded = units.get(name), (memory or {}).get(name)
+        mine = [_view(r, last_log, held.get(r.slot.replica, r.memory_bytes)) for r in replicas if r.unit == name]
+        if there and name in there:
+            mine.append(_seen(there[name], generations[name]))
         found.append(
             messages.UnitView(
                 name=name,
                 wanted=counts[name],
-                replicas=tuple(
-                    _view(r, last_log, held.get(r.slot.replica, r.memory_bytes)) for r in replicas if r.unit == name
-                ),
+                replicas=tuple(mine),
                 reason=(reasons or {}).get(name, ""),
                 cpu=unit.cpu if unit else 0.0,
                 memory_bytes=unit.memory_bytes if unit else 0,
@@ -104,6 +108,17 @@ def _view(replica: Replica, last_log: Callable[[str, int], tuple[str, ...]], mem
     )
 
 
+def _seen(trouble: str, generation: int) -> messages.ReplicaView:
+    return messages.ReplicaView(
+        slot=0,
+        pid=None,
+        state="dead" if trouble else "ready",
+        generation=generation,
+        restarts=0,
+        last_log=(trouble,) if trouble else (),
+    )
+
+
 def loads(
     wanted: Sequence[Wanted], replicas: Sequence[Replica], samples: Iterable[Sample], bounds: Sequence[float], now: int
 ) -> messages.LoadView:
@@ -118,7 +133,13 @@ def loads(
     for sample in samples:
         work, load = works.get(digests.get(sample.replica, "")), sample.load
         services = work.services if work else ()
-        apart = {(service.name, step.name) for service in services for step in service.steps if step.unit}
+        # A server of somebody else's counts nothing: what its callers have counted is all there is.
+        apart = {
+            (service.name, step.name)
+            for service in services
+            for step in service.steps
+            if step.unit and not step.foreign
+        }
         internal = {service.name for service in services if service.internal}
         found.append(
             messages.ReplicaDone(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longspan.base.signatures import Signature, TensorType
-from longspan.serving.keeper import fits
+from longspan.wire import metadata
 
 SIGNATURE = Signature(
     {"text": TensorType("BYTES", (1,)), "rows": TensorType("FP32", ("batch", 4))},
@@ -40,7 +40,7 @@ TEXT, ROWS, SCORE = tensor("text", "BYTES", 1), tensor("rows", "FP32", -1, 4), t
     ],
 )
 def test_what_takes_all_that_we_may_send_fits(inputs: Any, outputs: Any) -> None:
-    assert fits.misfit(told(inputs, outputs), SIGNATURE) == ""
+    assert metadata.misfit(told(inputs, outputs), SIGNATURE) == ""
 
 
 @pytest.mark.parametrize(
@@ -55,21 +55,21 @@ def test_what_takes_all_that_we_may_send_fits(inputs: Any, outputs: Any) -> None
     ],
 )
 def test_what_does_not_fit_is_named_with_both_sides(inputs: Any, outputs: Any, words: str) -> None:
-    assert words in fits.misfit(told(inputs, outputs), SIGNATURE)
+    assert words in metadata.misfit(told(inputs, outputs), SIGNATURE)
 
 
 def test_an_input_that_may_be_missing_need_not_be_there() -> None:
     signature = Signature(SIGNATURE.inputs, SIGNATURE.outputs, optional=("text",))
-    assert fits.misfit(told([ROWS], [SCORE]), signature) == ""
+    assert metadata.misfit(told([ROWS], [SCORE]), signature) == ""
 
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps))
 def test_whatever_is_told_gives_words_or_fits(text: bytes | str) -> None:
-    metadata = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    assert isinstance(fits.misfit(metadata, SIGNATURE), str)
-    assert fits.no_binary(metadata)
+    body = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    assert isinstance(metadata.misfit(body, SIGNATURE), str)
+    assert metadata.no_binary(body)
 
 
 def test_the_binary_extension_is_looked_for_by_its_name() -> None:
-    assert fits.no_binary(b'{"name": "s", "extensions": ["binary_tensor_data"]}') == ""
-    assert "binary_tensor_data" in fits.no_binary(b'{"name": "s", "extensions": ["statistics"]}')
+    assert metadata.no_binary(b'{"name": "s", "extensions": ["binary_tensor_data"]}') == ""
+    assert "binary_tensor_data" in metadata.no_binary(b'{"name": "s", "extensions": ["statistics"]}')

@@ -1,4 +1,6 @@
-"""Does a server take and give what the file declares? Pure: what it tells of itself against a signature.
+"""Does a server of somebody else's take and give what the file declares? What it tells of itself, and a signature.
+
+Its keeper asks before it calls it ready, control before it says how one that is there already is.
 
 Source: the Open Inference Protocol, version 2, "Model Metadata" and "Server Metadata": a free dimension is -1.
 """
