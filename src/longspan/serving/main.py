@@ -21,7 +21,7 @@ import uvloop
 
 from longspan import __version__
 from longspan.base.errors import LongspanError
-from longspan.serving import assemble, logs, routes, slot
+from longspan.serving import assemble, forked, logs, routes, slot
 from longspan.serving.admission import Budget, Door
 from longspan.serving.egress import Caller
 from longspan.serving.pages import Pages
@@ -89,6 +89,7 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
     gc.freeze()  # what has been loaded stays; the collector need not look at it again
 
     listening = slot.Listening(orders.socket)
+    forked.guard(worker.loop, {*listening.names, orders.egress} - {""})
     server = await worker.loop.create_unix_server(lambda: Connection(worker), sock=listening.socket)
     told: asyncio.Future[int] = worker.loop.create_future()
     _obey(worker, listening, told)

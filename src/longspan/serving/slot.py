@@ -69,6 +69,11 @@ class Listening:
                 f"cannot listen: {error}", at=path, remedy="The path must be under 100 bytes, its folder writable"
             ) from None
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What it is called; the kernel knows it, and each connection to it, by the one it was bound under."""
+        return self._beside, self.path
+
     def publish(self) -> None:
         """Rename it over the slot's path: from now on clients find it."""
         os.rename(self._beside, self.path)

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from longspan.base.errors import LongspanError
 from longspan.wire.load.layout import ENDPOINT_SLOTS, MAGIC, PROCESS_SLOTS, STEP_SLOTS, Names
 
 
@@ -30,19 +31,25 @@ class LoadPage:
         """Make or take over the file and map it, all counters 0. `steps`: (endpoint, step).
 
         A file that a former worker of the slot left is reused and never shortened: whoever still maps it keeps valid
-        memory. Only the holder of the slot's lock may call this.
+        memory. Only the holder of the slot's lock may call this. Raises `LongspanError` where there is no room.
         """
         names = Names(tuple(endpoints), tuple(steps))
         text = msgspec.json.encode(names)
         text += b" " * (-len(text) % 8)
         first = 2 + len(text) // 8
         count = first + PROCESS_SLOTS + len(names.endpoints) * ENDPOINT_SLOTS + len(names.steps) * STEP_SLOTS
-        with _open(path) as file:
-            size = max(8 * count, file.seek(0, 2))
-            file.truncate(size)
-            memory = mmap.mmap(file.fileno(), size)
-        memory[0:8] = bytes(8)
-        memory[8:] = len(text).to_bytes(8, "little") + text + bytes(size - 16 - len(text))
+        try:
+            with _open(path) as file:
+                size = max(8 * count, file.seek(0, 2))
+                # Written, not only made longer: a hole on a full disk would end us at the first touch (SIGBUS).
+                file.seek(0)
+                file.write(bytes(8))
+                file.flush()
+                file.write(len(text).to_bytes(8, "little") + text + bytes(size - 16 - len(text)))
+                file.flush()
+                memory = mmap.mmap(file.fileno(), size)
+        except OSError as error:
+            raise LongspanError(f"the load page cannot be written: {error.strerror}", at=path) from error
         memory[0:8] = MAGIC
         return cls(memory, names, first)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from longspan.base.errors import LongspanError, RequestError
 from longspan.base.signatures import TensorType
+from longspan.serving.forked import end_if_copy
 from longspan.serving.runtimes import Runnable, hide, redact
 from longspan.serving.runtimes.python.annotations import Callee, Slot, read
 from longspan.serving.runtimes.python.resolve import resolve, words
@@ -85,6 +86,8 @@ class Step:
             raise
         except _FAILURES as error:
             raise self._failure(error) from error
+        finally:
+            end_if_copy()
         return kept(self._give(value, inputs))
 
     async def run_async(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -96,6 +99,8 @@ class Step:
             raise
         except _FAILURES as error:
             raise self._failure(error) from error
+        finally:
+            end_if_copy()
         return kept(self._give(value, inputs))
 
     async def stream(self, inputs: dict[str, Tensor]) -> AsyncIterator[dict[str, Tensor]]:
@@ -107,11 +112,14 @@ class Step:
                 iterator = await iterator
             async with aclosing(_closable(iterator)) as values:
                 async for value in values:
+                    end_if_copy()
                     yield self._give(value, inputs)
         except RequestError:
             raise
         except _FAILURES as error:
             raise self._failure(error) from error
+        finally:
+            end_if_copy()
 
     def _take(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
         taken: dict[str, Any] = {}
