@@ -152,6 +152,7 @@ class Running:
             socket=f"{stem}.sock",
             lock=f"{stem}.lock",
             load=f"{stem}.load",
+            ids=f"{stem}.ids",
             graphs="graphs",
             egress=self.egress,
         )

@@ -174,6 +174,8 @@ def _give_lane(
     costs more than it saves.
     """
     endpoint.steps = steps
+    for step in steps:
+        step.place = workshop.noted.place(endpoint.name, step.name)
     models = [one for one in measured if one is not None]
     modelled = not any(step.own or step.call != "sync" for step in steps)
     quick = modelled and sum(one.slowest for one in models) < SLOW

@@ -16,6 +16,7 @@ from longspan.serving import graph
 from longspan.serving.batching import cut
 from longspan.serving.company import Company
 from longspan.serving.exchange import Exchange, time_limit
+from longspan.serving.noted import Noted
 from longspan.serving.step import Step
 from longspan.serving.thread import ChainThread, Job
 
@@ -23,11 +24,14 @@ from longspan.serving.thread import ChainThread, Job
 class Stretch:
     """Steps that follow each other in one thread, or one asynchronous step."""
 
-    __slots__ = ("_alone", "company", "steps", "track")
+    __slots__ = ("_alone", "company", "steps", "track", "trail")
 
     def __init__(self, steps: Sequence[Step], alone: int, track: Track | None) -> None:
         """`alone`: rows of requests that its steps gain by (`company.group`). No `track`: an asynchronous step."""
         self.steps, self.track, self._alone = steps, track, alone
+        self.trail = None if track is None else track.noted.trail()
+        for step in steps:
+            step.trail = self.trail
         self.company = Company(steps)
 
     @property
@@ -80,9 +84,9 @@ class Call:
 class Track:
     """The calls of one endpoint that wait for one thread; a source of its jobs."""
 
-    def __init__(self, thread: ChainThread, begin: Callable[[Exchange], None]) -> None:
-        """`begin` is told of each request before it enters the thread."""
-        self._thread, self._begin = thread, begin
+    def __init__(self, thread: ChainThread, begin: Callable[[Exchange], None], noted: Noted) -> None:
+        """`begin` is told of each request before it enters the thread, and it is `noted` as under way."""
+        self._thread, self._begin, self.noted = thread, begin, noted
         self._waiting: list[Call] = []
         self._offered = False
 
@@ -116,16 +120,17 @@ class Track:
         group[0].stretch.steps[0].waiting -= len(group)
         for call in group:
             self._begin(call.exchange)
-        return _Group(group)
+        return _Group(group, self.noted)
 
 
 class _Group:
     """Calls on their way through the thread."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "_entered", "_noted")
 
-    def __init__(self, calls: Sequence[Call]) -> None:
-        self._calls = calls
+    def __init__(self, calls: Sequence[Call], noted: Noted) -> None:
+        self._calls, self._noted = calls, noted
+        self._entered = noted.enter([call.exchange for call in calls], calls[0].stretch.trail)
 
     @property
     def limit(self) -> int:
@@ -139,3 +144,4 @@ class _Group:
     def finish(self, failure: BaseException | None) -> None:
         for call in self._calls:
             call.end(failure)
+        self._noted.leave(self._entered)

@@ -16,12 +16,12 @@ class Counted:
     """The counters of one endpoint."""
 
     __slots__ = (
-        "bytes_in", "bytes_out", "cancelled", "durations", "nanoseconds", "ok", "refused", "statuses", "timeouts",
-        "took",
+        "bytes_in", "bytes_out", "cancelled", "durations", "nanoseconds", "ok", "poisonous", "refused", "statuses",
+        "timeouts", "took",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.ok = self.refused = self.timeouts = self.cancelled = 0
+        self.ok = self.refused = self.timeouts = self.cancelled = self.poisonous = 0
         self.bytes_in = self.bytes_out = self.nanoseconds = 0
         self.statuses: dict[int, int] = {}
         """Status -> count, of all that were not `ok`."""

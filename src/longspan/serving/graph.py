@@ -43,6 +43,8 @@ def run(steps: Sequence[Step], cases: Sequence[Case], clock: Clock) -> int:
 
     begun = clock()
     for step in steps:
+        if step.trail is not None:
+            step.trail.words[step.trail.at] = step.place
         if step.batched:
             parts = [shared.Part(case, given) for case, given in _ready(step, cases)]
             shared.together(step, parts, clock, again, enter)
@@ -69,6 +71,9 @@ def alone(steps: Sequence[Step], case: Case, clock: Clock) -> int:
                 if case.error is not None:
                     break
                 continue
+            trail = step.trail
+            if trail is not None:
+                trail.words[trail.at] = step.place
             result = step.function(values if step.direct else step.given(values))
             if step.final:
                 case.outputs = result

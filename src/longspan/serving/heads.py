@@ -28,6 +28,9 @@ TIMEOUT = b"longspan-timeout-ms"
 """Header: so many milliseconds the caller will wait for the answer."""
 MOST_TIMEOUT_DIGITS = 12
 
+ATTEMPT, FIRST = b"x-envoy-attempt-count", b"1"
+"""Header of the gateway's: how often it has sent this request, this time included."""
+
 none_is_odd = frozenset((b"connection", b"content-encoding", b"expect", TIMEOUT, b"transfer-encoding")).isdisjoint
 """Are there no headers among these that change how a request is read or answered? Most requests have none."""
 

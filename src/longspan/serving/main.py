@@ -23,7 +23,9 @@ from longspan import __version__
 from longspan.base.errors import LongspanError
 from longspan.serving import assemble, forked, logs, routes, slot
 from longspan.serving.admission import Budget, Door
+from longspan.serving.deaths import Deaths
 from longspan.serving.egress import Caller
+from longspan.serving.noted import Noted, take_over
 from longspan.serving.pages import Pages
 from longspan.serving.protocol import Connection
 from longspan.serving.worker import Worker, patience
@@ -72,6 +74,8 @@ def _end_by_force(code: int) -> None:
 async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
     """The exit code."""
     slot.take(orders.lock)
+    # Before anything can be late or fail: who was under way here when the last process died is asked for at once.
+    noted = _take_over(orders)
     if orders.code_path:
         sys.path.insert(0, orders.code_path)
     work = orders.work
@@ -79,12 +83,12 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
     largest = max(work.limits.body_bytes, *services, 0)
     door, budget = Door(), Budget(max(LEAST_BUDGET, LARGEST_BODIES * largest))
     caller = Caller(orders.egress, asyncio.get_running_loop()) if orders.egress else None
-    worker = Worker(door, budget, caller)
+    worker = Worker(door, budget, caller, noted, Deaths(orders.ids))
     loaded = assemble.load(orders, secrets)
     made = assemble.endpoints(work, loaded, worker.workshop, caller)
     worker.endpoints = [endpoint for endpoint, _ in made]
-    worker.pages = Pages(orders.load, worker.endpoints, time_ns())
-    worker.routes = routes.build(made, door, _identity(orders))
+    worker.pages = Pages(orders.load, worker.endpoints, time_ns(), noted.deaths)
+    worker.routes = routes.build(made, door, _identity(orders), noted, worker.alone)
     gc.collect()
     gc.freeze()  # what has been loaded stays; the collector need not look at it again
 
@@ -101,6 +105,7 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
     worker.write_page()
     logs.event("info", "draining")
     await worker.leave(listening, server)
+    noted.clear()
     logs.event("info", "drained")
     if not worker.thread.close(patience_seconds=0.1):
         # A step that never returns; only the end of the process ends it.
@@ -108,6 +113,16 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
         sys.stdout.flush()
         os._exit(code)
     return code
+
+
+def _take_over(orders: Orders) -> Noted:
+    if not orders.ids:
+        return Noted.nowhere()
+    noted, left = take_over(orders.ids, orders.work)
+    if left.requests:
+        where = " and ".join([f"step {step!r} of {endpoint!r}" for endpoint, step in left.steps]) or "no step"
+        logs.event("warning", f"the last process here died with {left.requests} requests under way, in {where}")
+    return noted
 
 
 def _obey(worker: Worker, listening: slot.Listening, told: asyncio.Future[int]) -> None:

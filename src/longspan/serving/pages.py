@@ -7,8 +7,9 @@ later, while there are requests, it stands in the page. Counting in mapped memor
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic_ns
+from types import MappingProxyType
 
 from longspan.serving.endpoint import Endpoint
 from longspan.wire.load import LoadPage
@@ -25,6 +26,7 @@ from longspan.wire.load.layout import (
     MEMORY,
     OLDEST,
     OTHER_STATUS,
+    POISONOUS,
     QUEUED,
     READY,
     REFUSED,
@@ -33,6 +35,7 @@ from longspan.wire.load.layout import (
     STEP_BATCHES,
     STEP_CELLS,
     STEP_COUNT,
+    STEP_DEATHS,
     STEP_ERRORS,
     STEP_NANOSECONDS,
     STEP_PADDING,
@@ -47,8 +50,17 @@ from longspan.wire.load.layout import (
 class Pages:
     """The load page of a worker, and what stands in it."""
 
-    def __init__(self, path: str, endpoints: Sequence[Endpoint], started: int) -> None:
-        """Make the page at `path` with a place for every endpoint and step. `started`: UTC nanoseconds since 1970."""
+    def __init__(
+        self,
+        path: str,
+        endpoints: Sequence[Endpoint],
+        started: int,
+        deaths: Mapping[tuple[str, str], int] = MappingProxyType({}),
+    ) -> None:
+        """Make the page at `path` with a place for every endpoint and step. `started`: UTC nanoseconds since 1970.
+
+        `deaths`: (endpoint, step) -> processes of this slot that died while it ran, until now.
+        """
         steps = [(endpoint.name, step.name) for endpoint in endpoints for step in endpoint.steps]
         self._page = LoadPage.create(path, [endpoint.name for endpoint in endpoints], steps)
         self._endpoints = endpoints
@@ -56,6 +68,8 @@ class Pages:
         """(endpoint, step) -> runs for one request, and their nanoseconds."""
         self._written = self._page.slots.tolist()
         self._written[self._page.process + STARTED] = started
+        for endpoint, step in steps:
+            self._written[self._page.step(endpoint, step) + STEP_DEATHS] = deaths.get((endpoint, step), 0)
 
     def write(self, *, ready: bool, connections: int, cpu_nanoseconds: int, memory_bytes: int) -> bool:
         """Bring the page up to date. False when nothing but CPU time and memory had changed."""
@@ -98,6 +112,7 @@ def _endpoint(endpoint: Endpoint, values: list[int], at: int, now: int) -> None:
         if status in STATUS_SLOT:
             values[at + STATUS_SLOT[status]] = count + (counted.ok if status == 200 else 0)
     values[at + REFUSED] = counted.refused
+    values[at + POISONOUS] = counted.poisonous
     values[at + TIMEOUTS] = counted.timeouts
     values[at + CANCELLED] = counted.cancelled
     values[at + BYTES_IN] = counted.bytes_in

@@ -21,7 +21,7 @@ from longspan.serving.answers import MOST_PIPELINED, Answering
 from longspan.serving.endpoint import refusal
 from longspan.serving.exchange import Exchange
 from longspan.serving.filling import LEAST, Filling, joined
-from longspan.serving.heads import MOST_HEAD_BYTES, TOO_LARGE, Refused, measure, none_is_odd, unusual
+from longspan.serving.heads import ATTEMPT, FIRST, MOST_HEAD_BYTES, TOO_LARGE, Refused, measure, none_is_odd, unusual
 from longspan.serving.inflating import inflating
 from longspan.serving.routes import refusing
 from longspan.wire import http1
@@ -117,6 +117,8 @@ class Connection(Answering):
             route = self._paths[url][parser.get_method()]
         except KeyError:
             route = self.worker.routes.find(url, parser.get_method())
+        if fields.get(ATTEMPT, FIRST) != FIRST:
+            route = route.again or route
         self._current = exchange = Exchange(self, route, fields, parser.should_keep_alive())
         if not none_is_odd(fields):
             self._unusual(exchange)

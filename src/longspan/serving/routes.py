@@ -7,15 +7,18 @@ Open Inference Protocol v2: server and model metadata, health, inference, versio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 
 from longspan import __version__
 from longspan.base.errors import RequestError
 from longspan.serving.admission import Door
+from longspan.serving.alone import Alone
 from longspan.serving.endpoint import Endpoint, refusal
 from longspan.serving.exchange import Exchange
 from longspan.serving.heads import measure
+from longspan.serving.noted import Noted
 from longspan.wire import http1, oip
 from longspan.wire.orders import Identity
 
@@ -30,7 +33,7 @@ _JSON = b"application/json"
 class Route:
     """What answers one method of one path, and how large its body may be."""
 
-    __slots__ = ("answer", "body_bytes", "endpoint", "error", "free_bytes")
+    __slots__ = ("again", "answer", "body_bytes", "endpoint", "error", "free_bytes")
 
     def __init__(
         self,
@@ -44,6 +47,8 @@ class Route:
         self.answer, self.body_bytes, self.endpoint, self.error = answer, body_bytes, endpoint, error
         self.free_bytes = min(body_bytes, BUDGETED_BYTES)
         """Up to here a body is received without counting against the budget."""
+        self.again: Route | None = None
+        """What answers a later attempt of a request; None: the same."""
 
     def too_large(self) -> RequestError:
         """413, or what this route refuses everything with."""
@@ -91,8 +96,22 @@ class Routes:
         return methods.get(method) or methods[b""]
 
 
-def build(endpoints: Iterable[tuple[Endpoint, str]], door: Door, identity: Identity) -> Routes:
-    """The routes of a worker that holds these endpoints, each with its platform (``longspan_service``, ...)."""
+def build(
+    endpoints: Iterable[tuple[Endpoint, str]], door: Door, identity: Identity, noted: Noted, alone: Alone
+) -> Routes:
+    """The routes of a worker that holds these endpoints, each with its platform (``longspan_service``, ...).
+
+    Requests are `noted` while they are in hand; a later attempt may have to run `alone`.
+    """
+
+    def asks(endpoint: Endpoint, take: Callable[[Exchange], None]) -> Route:
+        taking = noted.at_the_door(endpoint.at_the_door(take))
+        route = Route(taking, endpoint.body_bytes, endpoint=endpoint)
+        route.again = Route(partial(alone.look, endpoint, taking), endpoint.body_bytes, endpoint=endpoint)
+        for one in (route, route.again):
+            alone.watch(one, endpoint, one.answer)
+        return route
+
     paths: Paths = {
         b"/v2": _reads(lambda: (200, oip.server_metadata(__version__))),
         b"/v2/health/live": _reads(lambda: (200, b'{"live":true}')),
@@ -102,11 +121,13 @@ def build(endpoints: Iterable[tuple[Endpoint, str]], door: Door, identity: Ident
     names = []
     for endpoint, platform in endpoints:
         names.append(endpoint.name)
-        paths |= _of_endpoint(endpoint, platform, door)
+        paths |= _of_endpoint(endpoint, platform, door, asks)
     return Routes(paths, names)
 
 
-def _of_endpoint(endpoint: Endpoint, platform: str, door: Door) -> Paths:
+def _of_endpoint(
+    endpoint: Endpoint, platform: str, door: Door, asks: Callable[[Endpoint, Callable[[Exchange], None]], Route]
+) -> Paths:
     name, version = endpoint.name, endpoint.version
     metadata = oip.model_metadata(name, version, platform, endpoint.inputs, endpoint.output_types)
 
@@ -114,7 +135,7 @@ def _of_endpoint(endpoint: Endpoint, platform: str, door: Door) -> Paths:
         return (503 if door.draining else 200), oip.ready_body(name, not door.draining)
 
     take = endpoint.stream_instead if endpoint.streams else endpoint.infer
-    infer = Route(endpoint.at_the_door(take), endpoint.body_bytes, endpoint=endpoint)
+    infer = asks(endpoint, take)
     paths: Paths = {}
     bases = [f"/v2/models/{name}/versions/{version}".encode()]
     if not endpoint.internal:  # a caller must never meet another signature than the one it knows
@@ -124,8 +145,7 @@ def _of_endpoint(endpoint: Endpoint, platform: str, door: Door) -> Paths:
         paths[base + b"/ready"] = _reads(ready)
         paths[base + b"/infer"] = _methods({b"POST": infer})
     if endpoint.takes_content:
-        content = Route(endpoint.at_the_door(endpoint.natural), endpoint.body_bytes, endpoint=endpoint)
-        paths[f"/v1/services/{name}".encode()] = _methods({b"POST": content})
+        paths[f"/v1/services/{name}".encode()] = _methods({b"POST": asks(endpoint, endpoint.natural)})
     return paths
 
 

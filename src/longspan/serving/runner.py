@@ -25,6 +25,7 @@ from longspan.serving.batching import cut
 from longspan.serving.company import Company, Limits
 from longspan.serving.exchange import Exchange, time_limit
 from longspan.serving.lingering import Lingering
+from longspan.serving.noted import Noted
 from longspan.serving.pace import SLOW, Pace
 from longspan.serving.thread import ChainThread, Job
 
@@ -78,6 +79,7 @@ class Workshop:
     wake: Callable[[], None]
     """Start the sweep that ends what takes too long; it stops by itself when nothing waits or runs."""
     lingering: Lingering = field(default_factory=Lingering)
+    noted: Noted = field(default_factory=Noted.nowhere)
 
 
 class Groups:
@@ -116,6 +118,9 @@ class Groups:
         self._entered = self._waited = 0
         """Requests that have entered the thread, and nanoseconds that they had waited. On the loop nothing waits."""
         self._last = steps[-1]
+        self.noted, self._trail = workshop.noted, workshop.noted.trail()
+        for step in steps:
+            step.trail = self._trail
         self._adopt()
 
     def take(self, exchange: Exchange) -> None:
@@ -174,13 +179,16 @@ class Groups:
         waiting, self._waiting = self._waiting, []
         while waiting:
             group, waiting = cut(waiting, self._rows_limit)
+            entered = self.noted.enter(group, self._trail)
             if graph.run(self._steps, group, monotonic_ns) > SLOW:
                 self._slow()
             for exchange in group:
                 self._finish(exchange)
+            self.noted.leave(entered)
             if not self.inline:
                 self._move(waiting)
                 return
+        self.noted.on_the_loop(self._trail)
         self._ended = monotonic_ns()
 
     def _slow(self) -> None:
@@ -199,6 +207,7 @@ class Groups:
 
     def _adopt(self) -> None:
         self.inline = self._pace is not None and self._pace.inline
+        self.noted.on_the_loop(self._trail)
         self._rows_limit = self._limits.group(self.inline)
         for step, limit in zip(self._steps, self._limits.steps(self.inline), strict=True):
             step.rows_limit = limit
@@ -224,7 +233,7 @@ class Groups:
         if self._waiting:
             self._called = True
             self._workshop.thread.offer(self)
-        return _Group(self, self._running)
+        return _Group(self, self._running, self.noted.enter(self._running, self._trail))
 
     def _excuse(self, now: int) -> None:
         """A part that stood behind parts of its own request was kept by nobody: another replica is no remedy for that.
@@ -261,10 +270,10 @@ class Groups:
 class _Group:
     """A group on its way through the thread."""
 
-    __slots__ = ("group", "lane")
+    __slots__ = ("_entered", "group", "lane")
 
-    def __init__(self, lane: Groups, group: list[Exchange]) -> None:
-        self.lane, self.group = lane, group
+    def __init__(self, lane: Groups, group: list[Exchange], entered: list[int]) -> None:
+        self.lane, self.group, self._entered = lane, group, entered
 
     @property
     def limit(self) -> int:
@@ -275,6 +284,7 @@ class _Group:
 
     def finish(self, failure: BaseException | None) -> None:
         self.lane.group_done(self.group, failure)
+        self.lane.noted.leave(self._entered)
 
 
 _switches = threading.local()

@@ -50,14 +50,23 @@ class Fit(Protocol):
         """Raises `RequestError` 500 that names the step that gave it."""
 
 
+class Trail:
+    """Where steps that follow each other in one thread tell which of them runs: ``words[at] = place`` (`noted`)."""
+
+    __slots__ = ("at", "words")
+
+    def __init__(self, words: memoryview[int], at: int) -> None:
+        self.words, self.at = words, at
+
+
 class Step:
     """See above. The counters are those of `wire.load`."""
 
     __slots__ = (
         "_special", "batched", "batches", "call", "cells", "checks", "clients", "count", "counted", "direct", "errors",
         "final", "fits", "function", "guarded", "inputs", "name", "nanoseconds", "optional", "outputs", "own",
-        "padding", "required", "rows", "rows_limit", "settled", "skippable", "skipped", "times", "types", "waiting",
-        "waste", "when", "whole",
+        "padding", "place", "required", "rows", "rows_limit", "settled", "skippable", "skipped", "times", "trail",
+        "types", "waiting", "waste", "when", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +121,9 @@ class Step:
         self.required = tuple(source for input_, source in self.inputs if input_ not in self.optional)
         self.guarded = self._special = own or facts.skippable or bool(facts.counted)
         """Is there something to settle before each run, or may the request have been given up meanwhile?"""
+        self.trail: Trail | None = None
+        """Where it tells that it runs, should the process die of it, and as what. Its lane sets them."""
+        self.place = 0
         self.waiting = 0
         """Requests that wait for it now, or that are where it runs."""
 

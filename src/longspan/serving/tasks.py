@@ -74,7 +74,9 @@ class Tasks:
         for step, limit in zip(steps, rows, strict=True):
             step.rows_limit = limit
             step.watch(True)
-        tracks = {track: Track(workshop.thread.track(track), self._begin) for track in sorted(set(on)) if track >= 0}
+        tracks = {
+            one: Track(workshop.thread.track(one), self._begin, workshop.noted) for one in sorted(set(on)) if one >= 0
+        }
         self._stretches = [
             Stretch(
                 [steps[place] for place in part.steps],
@@ -216,6 +218,8 @@ class Tasks:
         graph.enter(step, exchange)
         begun = monotonic_ns()
         step.waiting += 1
+        noted = self._workshop.noted
+        entered = noted.enter((exchange,), place=step.place) if step.own else []
         try:
             given = step.given(exchange.values)
             if step.call == "stream":
@@ -229,6 +233,7 @@ class Tasks:
                 raise
             graph.fail(step, exchange, error)
         finally:
+            noted.leave(entered)
             step.waiting -= 1
             step.nanoseconds += monotonic_ns() - begun
             step.count += 1

@@ -16,8 +16,11 @@ from typing import cast
 
 from longspan.serving import egress, hung, logs
 from longspan.serving.admission import SECOND, Budget, Door, going
+from longspan.serving.alone import Alone
 from longspan.serving.answers import Answering
+from longspan.serving.deaths import Deaths
 from longspan.serving.endpoint import Endpoint
+from longspan.serving.noted import Noted
 from longspan.serving.pages import Pages
 from longspan.serving.protocol import Connection
 from longspan.serving.routes import Routes
@@ -47,12 +50,22 @@ class Worker:
     give_up: Callable[[int], None]
     """Leave by oneself, with this exit code (`wire.exits`). These three are set by who assembles it."""
 
-    def __init__(self, door: Door, budget: Budget, caller: egress.Caller | None = None) -> None:
-        """`caller`: the way to other units, for a worker that has steps there."""
+    def __init__(
+        self,
+        door: Door,
+        budget: Budget,
+        caller: egress.Caller | None = None,
+        noted: Noted | None = None,
+        deaths: Deaths | None = None,
+    ) -> None:
+        """`caller`: the way to other units, for a worker that has steps there. `noted` and `deaths`: for one whose
+        slot keeps a page of ids."""
         self.loop = asyncio.get_running_loop()
         self.door, self.budget = door, budget
         self.thread = ChainThread(self.loop)
-        self.workshop = Workshop(self.loop, self.thread, self.wake)
+        self.noted = noted or Noted.nowhere()
+        self.workshop = Workshop(self.loop, self.thread, self.wake, noted=self.noted)
+        self.alone = Alone(self.loop, deaths or Deaths(""), self.quiet, self.wake)
         self.caller = caller
         self.endpoints: Sequence[Endpoint] = ()
         self._connections: set[Connection] = set()
@@ -87,10 +100,15 @@ class Worker:
         now = monotonic_ns()
         busy = [endpoint.sweep(now) for endpoint in self.endpoints]
         busy += [connection.sweep(now) for connection in tuple(self._connections)]
-        busy += [self._look(now)]
+        busy += [self.alone.sweep(now), self._look(now)]
         self._sweeping = False
         if any(busy):
             self.wake()
+
+    def quiet(self) -> bool:
+        """Does nothing run here, nor wait to?"""
+        waits_or_runs = any([endpoint.lane.load()[1] for endpoint in self.endpoints])
+        return not (waits_or_runs or any(self.thread.under_way()) or self.workshop.lingering)
 
     def _look(self, now: int) -> bool:
         """Give the replica up when something hangs. True while something might."""

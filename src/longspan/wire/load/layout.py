@@ -6,7 +6,7 @@ from bisect import bisect_left
 
 import msgspec
 
-MAGIC = b"LSLOAD02"
+MAGIC = b"LSLOAD03"
 """Ends in the version of the layout; a reader refuses any other."""
 
 STATUSES: tuple[int, ...] = (200, 400, 404, 405, 406, 408, 411, 413, 415, 429, 431, 499, 500, 501, 503, 504)
@@ -38,7 +38,9 @@ WAITED = IN_FLIGHT + 9
 """Nanoseconds that these had waited for it, all together."""
 OLDEST = IN_FLIGHT + 10
 """Nanoseconds that the oldest of those that still wait has waited, when the page was written; 0 when none does."""
-DURATION = IN_FLIGHT + 11
+POISONOUS = IN_FLIGHT + 11
+"""Requests refused because two replicas had died of them."""
+DURATION = IN_FLIGHT + 12
 """First of the duration buckets: ``slots[at + DURATION + bucket(nanoseconds)] += 1``."""
 ENDPOINT_SLOTS = DURATION + len(BOUNDS_SECONDS) + 1
 
@@ -58,7 +60,9 @@ STEP_PADDING = 7
 """Those of them that are padding: the waste."""
 STEP_SKIPPED = 8
 """Requests for which its `when` was not true."""
-STEP_SLOTS = 9
+STEP_DEATHS = 9
+"""Processes of this slot that died while it ran, since the slot was first used."""
+STEP_SLOTS = 10
 
 # Offsets from `LoadPage.process`.
 CPU_NANOSECONDS = 0

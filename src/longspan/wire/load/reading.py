@@ -21,6 +21,7 @@ from longspan.wire.load.layout import (
     MEMORY,
     OLDEST,
     OTHER_STATUS,
+    POISONOUS,
     PROCESS_SLOTS,
     QUEUED,
     READY,
@@ -30,6 +31,7 @@ from longspan.wire.load.layout import (
     STEP_BATCHES,
     STEP_CELLS,
     STEP_COUNT,
+    STEP_DEATHS,
     STEP_ERRORS,
     STEP_NANOSECONDS,
     STEP_PADDING,
@@ -64,6 +66,8 @@ class EndpointLoad(msgspec.Struct, frozen=True, kw_only=True):
     """Of those begun, before their first step, all together."""
     oldest_seconds: float = 0.0
     """So long the oldest of those that still wait has waited."""
+    poisonous: int = 0
+    """Refused because two replicas had died of them."""
     duration_sum_seconds: float
     duration_count: int
     duration_buckets: tuple[int, ...]
@@ -84,6 +88,8 @@ class StepLoad(msgspec.Struct, frozen=True, kw_only=True):
     cells: int = 0
     padding: int = 0
     skipped: int = 0
+    deaths: int = 0
+    """Processes of this slot that died while it ran, also before this worker started."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +168,7 @@ def _endpoint(name: str, slots: memoryview[int], at: int) -> EndpointLoad:
         begun=slots[at + BEGUN],
         waited_seconds=slots[at + WAITED] / 1e9,
         oldest_seconds=slots[at + OLDEST] / 1e9,
+        poisonous=slots[at + POISONOUS],
         duration_sum_seconds=slots[at + DURATION_SUM] / 1e9,
         duration_count=sum(buckets),
         duration_buckets=buckets,
@@ -181,4 +188,5 @@ def _step(endpoint: str, step: str, slots: memoryview[int], at: int) -> StepLoad
         cells=slots[at + STEP_CELLS],
         padding=slots[at + STEP_PADDING],
         skipped=slots[at + STEP_SKIPPED],
+        deaths=slots[at + STEP_DEATHS],
     )

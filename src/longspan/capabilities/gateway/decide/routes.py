@@ -47,6 +47,8 @@ def routes(works: Sequence[Work], version: str) -> dict[str, Any]:
             {
                 "name": "all",
                 "domains": ["*"],
+                # A worker asks for whom a replica died only when it is told that this is no first attempt.
+                "include_request_attempt_count": True,
                 # Requests come first: routes are tried in order, and nobody waits for a health check.
                 "routes": [
                     *(route for _, mine in sorted(taken.items()) for route in mine),

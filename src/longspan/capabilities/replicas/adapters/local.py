@@ -151,7 +151,7 @@ class LocalReplicas:
 
     def forget(self, slot: Slot) -> None:
         """The slot is free: what its replica left behind goes."""
-        for suffix in ("sock", "sock.new", "keeper.sock", "keeper.sock.new", "lock", "load", "json"):
+        for suffix in ("sock", "sock.new", "keeper.sock", "keeper.sock.new", "lock", "load", "ids", "json"):
             self._path(slot, suffix).unlink(missing_ok=True)
         self._guard.release(slot.replica)
         self._ledger.forget(slot)
@@ -233,6 +233,7 @@ class LocalReplicas:
             lock=relative(self._path(slot, "lock")),
             load=relative(self._path(slot, "load")),
             graphs="cache/graphs",
+            ids=relative(self._path(slot, "ids")),
             port=slot.port,
             egress=self._egress if work.calls else "",
         )

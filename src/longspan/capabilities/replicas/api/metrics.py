@@ -24,6 +24,12 @@ QUEUED = Metric("longspan_requests_queued", "gauge", "Requests that wait in a wo
 REFUSED = Metric(
     "longspan_requests_refused_total", "counter", "Requests refused because the queue was full.", _OF_ENDPOINT
 )
+POISONOUS = Metric(
+    "longspan_requests_poisonous_total",
+    "counter",
+    "Requests refused because two replicas had died of them.",
+    _OF_ENDPOINT,
+)
 TIMED_OUT = Metric(
     "longspan_requests_timed_out_total", "counter", "Requests not answered within their time.", _OF_ENDPOINT
 )
@@ -55,6 +61,12 @@ STEP_BATCHES = Metric(
     "longspan_step_batches_total", "counter", "Calls of a step: fewer than runs when it batches.", _OF_STEP
 )
 STEP_ERRORS = Metric("longspan_step_errors_total", "counter", "Requests that failed in a step.", _OF_STEP)
+STEP_DEATHS = Metric(
+    "longspan_step_deaths_total",
+    "counter",
+    "Processes of a slot that died while a step ran; counted when the next one starts.",
+    _OF_STEP,
+)
 STEP_WAITING = Metric("longspan_step_waiting", "gauge", "Requests that wait for a step now.", _OF_STEP)
 STEP_SKIPPED = Metric(
     "longspan_step_skipped_total", "counter", "Requests that a step was not run for, because of its when.", _OF_STEP
@@ -79,8 +91,8 @@ OVERWEIGHT = Metric(
 )
 
 METRICS = (
-    *(REQUESTS, IN_FLIGHT, QUEUED, REFUSED, TIMED_OUT, CANCELLED, BYTES_IN, BYTES_OUT, DURATION),
-    *(BEGUN, WAITED, OLDEST, STEP_RUNS, STEP_SECONDS, STEP_ROWS, STEP_BATCHES, STEP_ERRORS),
+    *(REQUESTS, IN_FLIGHT, QUEUED, REFUSED, POISONOUS, TIMED_OUT, CANCELLED, BYTES_IN, BYTES_OUT, DURATION),
+    *(BEGUN, WAITED, OLDEST, STEP_RUNS, STEP_SECONDS, STEP_ROWS, STEP_BATCHES, STEP_ERRORS, STEP_DEATHS),
     *(STEP_WAITING, STEP_SKIPPED, STEP_CELLS, STEP_PADDING, CPU, MEMORY, CONNECTIONS),
     *(REPLICAS, WANTED, RESTARTS, OVERWEIGHT),
 )
@@ -123,6 +135,7 @@ def readings(
             yield Reading(IN_FLIGHT, there, endpoint.in_flight)
             yield Reading(QUEUED, there, endpoint.queued)
             yield Reading(REFUSED, there, endpoint.refused)
+            yield Reading(POISONOUS, there, endpoint.poisonous)
             yield Reading(TIMED_OUT, there, endpoint.timeouts)
             yield Reading(CANCELLED, there, endpoint.cancelled)
             yield Reading(BYTES_IN, there, endpoint.bytes_in)
@@ -138,6 +151,7 @@ def readings(
             yield Reading(STEP_ROWS, of_step, step.rows)
             yield Reading(STEP_BATCHES, of_step, step.batches)
             yield Reading(STEP_ERRORS, of_step, step.errors)
+            yield Reading(STEP_DEATHS, of_step, step.deaths)
             yield Reading(STEP_WAITING, of_step, step.waiting)
             yield Reading(STEP_SKIPPED, of_step, step.skipped)
             if step.cells:
