@@ -23,7 +23,7 @@ from longspan.serving.admission import SECOND
 from longspan.serving.egress import Caller, remote
 from longspan.serving.egress.caller import MOST_ANSWER_BYTES, MOST_IDLE
 from longspan.serving.exchange import Exchange, current
-from longspan.wire.orders import Limits
+from longspan.wire.orders import Limits, StepWork
 from tests.serving.calling import apart, content, seen
 from tests.serving.running import WITHIN, service, step
 
@@ -33,8 +33,16 @@ Serve = Callable[[int, bytes, asyncio.StreamWriter], Awaitable[None]]
 T = TypeVar("T")
 
 
-def served(folder: Path, serve: Serve, use: Callable[[Ask, Caller], Awaitable[T]], *, repeatable: bool = True) -> T:
-    """Call a step whose unit is `serve`: (number of the request, its bytes, where its answer goes)."""
+def served(
+    folder: Path,
+    serve: Serve,
+    use: Callable[[Ask, Caller], Awaitable[T]],
+    of: StepWork = SAME,
+    given: dict[str, Any] = content(b"x"),
+    **changes: Any,
+) -> T:
+    """Call the step `of`, `given` these inputs. Its unit is `serve`: (number of the request, its bytes, where its answer
+    goes). `changes`: of the step as its caller knows it."""
     path, number = folder / "odd.sock", 0
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,13 +62,13 @@ def served(folder: Path, serve: Serve, use: Callable[[Ask, Caller], Awaitable[T]
         server = await asyncio.start_unix_server(client, path)
         caller = Caller(str(path), asyncio.get_running_loop())
         there = remote(
-            apart(SAME, repeatable=repeatable),
-            service("graph", SAME, limits=Limits(time_seconds=5.0)),
+            apart(of, **{"repeatable": True} | changes),
+            service("graph", of, limits=Limits(time_seconds=5.0)),
             caller,
             outputs=("result",),
         )
         try:
-            return await asyncio.wait_for(use(lambda: there.runnable.function(content(b"x")), caller), WITHIN)
+            return await asyncio.wait_for(use(lambda: there.runnable.function(given), caller), WITHIN)
         finally:
             caller.close()
             server.close()

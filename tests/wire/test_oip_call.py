@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from longspan.base.errors import RequestError
 from longspan.base.signatures import TensorType
-from longspan.wire.oip import CallCodec, InferCodec
+from longspan.wire.oip import CallCodec, InferCodec, NotJson
 from longspan.wire.tensors import ALIGNMENT, Buffer, Tensor, TensorError
 from tests.wire.tensors_drawn import same, tensors
 
@@ -166,3 +166,60 @@ def test_a_damaged_answer_is_an_answer_or_a_tensor_error(data: st.DataObject) ->
         return
     assert {name: array.dtype for name, array in outputs.items()} == {"text": np.dtype("O"), "score": np.dtype("f8")}
     assert all(len(array) == 2 for array in outputs.values())
+
+
+# As JSON, for who knows nothing else
+
+
+@given(tensors(), tensors())
+def test_every_type_goes_as_json_and_comes_back_so(
+    first: tuple[TensorType, Tensor], second: tuple[TensorType, Tensor]
+) -> None:
+    types, arrays = {"a": first[0], "b": second[0]}, {"a": first[1], "b": second[1]}
+    caller, callee = CallCodec(types, types, binary=False), InferCodec("m", "1", types, types)
+    asked = caller.encode(arrays)
+    (body,) = asked.parts
+    assert asked.size == len(body)
+    request = callee.decode(body, None)
+    assert not any(request.asked.values())
+    assert all(same(request.inputs[name], arrays[name]) for name in types)
+    outputs = caller.decode(callee.encode(request, request.inputs).body, None)
+    assert all(same(outputs[name], arrays[name]) for name in types)
+
+
+def test_a_request_of_json_has_nothing_that_a_plain_server_would_not_know() -> None:
+    types = {"text": TensorType("BYTES", (2,)), "flag": TensorType("BOOL", (1,))}
+    asked = CallCodec(types, ROWS, binary=False).encode({"text": WORDS, "flag": np.array([True])})
+    assert json.loads(whole(asked.parts)) == {
+        "inputs": [
+            {"name": "text", "datatype": "BYTES", "shape": [2], "data": ["a", ""]},
+            {"name": "flag", "datatype": "BOOL", "shape": [1], "data": [True]},
+        ],
+        "outputs": [{"name": "x"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "problem"),
+    [
+        ("score", np.array([[0.5, np.nan]]), "input 'score' holds nan at element 1, which JSON cannot"),
+        ("text", np.array([b"\xff"], object), "input 'text' holds bytes that are no UTF-8 text, which JSON cannot"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_and_named(name: str, array: Tensor, problem: str) -> None:
+    arrays = {"text": WORDS[:1], "score": np.array([[0.5, 1.0]])} | {name: array}
+    with pytest.raises(NotJson, match=problem) as caught:
+        CallCodec(TEXT, ROWS, binary=False).encode(arrays)
+    assert caught.value.input == name
+
+
+def test_what_the_protocol_does_not_know_in_an_answer_is_passed_over() -> None:
+    body, _ = answer(
+        [
+            {"name": "score", "datatype": "FP64", "shape": [1, 1], "data": [2.0], "layout": "NCHW"},
+            {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"], "parameters": {"content_type": "str"}},
+        ],
+        took_ms=3,
+        model_version=None,
+    )
+    assert CALL.decode(body, None, rows=1)["score"].tolist() == [[2.0]]

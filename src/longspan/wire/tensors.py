@@ -123,18 +123,18 @@ def packer(dtype: str, count: int) -> Callable[..., bytes]:
     return struct.Struct(f"<{count}{_CODES[dtype]}").pack
 
 
-def to_json(what: str, dtype: str, array: Tensor) -> bytes:
+def to_json(what: str, dtype: str, array: Tensor, *, otherwise: str = _AS_BINARY) -> bytes:
     """Flat JSON list of the elements, row-major. `dtype` is the OIP name of the array's type.
 
-    Raises `TensorError` for what JSON cannot hold: NaN, Infinity, BYTES that are no UTF-8.
+    Raises `TensorError` for what JSON cannot hold: NaN, Infinity, BYTES that are no UTF-8; `otherwise` ends its text.
     """
     values = array.ravel().tolist()
     if dtype == "BYTES":
-        return _encode([_text(what, element) for element in values])
+        return _encode([_text(what, element, otherwise) for element in values])
     text = _encode(values)
     # msgspec writes null for NaN and Infinity, and no finite number has an n: a search costs less than asking numpy.
     if _LETTER_N in text and dtype in _FLOATS:
-        raise TensorError(_not_finite(what, array))
+        raise TensorError(_not_finite(what, array, otherwise))
     return text
 
 
@@ -263,17 +263,17 @@ def _out_of_range(what: str, dtype: str, values: list[Any]) -> str:
     return f"{what}: an element is out of range for {dtype}"
 
 
-def _not_finite(what: str, array: Tensor) -> str:
+def _not_finite(what: str, array: Tensor, otherwise: str = _AS_BINARY) -> str:
     flat = array.ravel()
     index = int(np.flatnonzero(~np.isfinite(flat))[0])
-    return f"{what} holds {flat[index]} at element {index}, {_AS_BINARY}"
+    return f"{what} holds {flat[index]} at element {index}, {otherwise}"
 
 
-def _text(what: str, element: bytes | str) -> str:
+def _text(what: str, element: bytes | str, otherwise: str = _AS_BINARY) -> str:
     try:
         return element if isinstance(element, str) else element.decode()
     except UnicodeDecodeError:
-        raise TensorError(f"{what} holds bytes that are no UTF-8 text, {_AS_BINARY}") from None
+        raise TensorError(f"{what} holds bytes that are no UTF-8 text, {otherwise}") from None
 
 
 # --- binary -------------------------------------------------------------------------------------------------------

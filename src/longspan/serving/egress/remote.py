@@ -29,12 +29,11 @@ from longspan.wire.orders import ServiceWork, StepWork
 from longspan.wire.tensors import Buffer, Tensor, TensorError
 
 _HEADER_LENGTH = oip.HEADER_LENGTH.encode()
-_HEAD = (
-    b"POST /v2/models/%b/versions/%b/infer HTTP/1.1\r\nhost: egress\r\ncontent-type: "
-    + oip.CONTENT_BINARY.encode()
-    + b"\r\n"
-)
+_HEAD = b"POST /v2/models/%b/versions/%b/infer HTTP/1.1\r\nhost: egress\r\ncontent-type: " + b"%b\r\n"
 _LENGTHS = b"content-length: %d\r\n" + _HEADER_LENGTH + b": %d\r\n" + TIMEOUT + b": %d\r\n"
+_LENGTH = b"content-length: %d\r\n" + TIMEOUT + b": %d\r\n"
+MOST_JSON_BYTES = 16 << 20
+"""Of an answer of somebody else's server: a list takes many times its text, and decoding it holds up the others."""
 _IDS = (b"x-request-id", b"traceparent")
 _MILLISECOND = SECOND // 1000
 
@@ -62,9 +61,13 @@ class _Call:
         self, step: StepWork, service: ServiceWork, caller: Caller, edge: Edge, outputs: Sequence[str]
     ) -> None:
         signature = step.signature
-        asked = {name: signature.outputs[name] for name in outputs}
-        self._codec = oip.CallCodec(signature.inputs, asked, optional=signature.optional)
-        self._head = _HEAD % (step.unit.encode(), step.version.encode())
+        # Not every server of other people can leave an output out.
+        asked = signature.outputs if step.foreign else {name: signature.outputs[name] for name in outputs}
+        self._codec = oip.CallCodec(signature.inputs, asked, optional=signature.optional, binary=step.binary)
+        content = oip.CONTENT_BINARY if step.binary else oip.CONTENT_JSON
+        self._head = _HEAD % (step.unit.encode(), step.version.encode(), content.encode())
+        self._foreign, self._binary = step.foreign, step.binary
+        self._of_client = frozenset(name for name, source in step.inputs.items() if source in service.inputs)
         self._name, self._repeatable = step.name, step.repeatable
         self._caller, self._edge = caller, edge
         self._most_bytes, self._time_limit = service.limits.call_bytes, int(service.limits.time_seconds * SECOND)
@@ -73,6 +76,9 @@ class _Call:
         """Raises `RequestError`."""
         try:
             asked = self._codec.encode(inputs)
+        except oip.NotJson as error:
+            by_client = error.input in self._of_client
+            raise verdict.unsayable(self._name, str(error), by_client=by_client) from Said("the graph, before the call")
         except TensorError as error:
             raise verdict.wrong(self._name, str(error)) from Said("the graph, before the call")
         if asked.size > self._most_bytes:
@@ -84,11 +90,12 @@ class _Call:
         finally:
             edge.in_flight -= 1
         if answer.status != 200:
-            text = verdict.told(answer.body)
-            raise self._refused(answer, text) from Said(f"{answer.status}: {text}")
+            raise self._refused(answer) from Said(f"{answer.status}: {verdict.told(answer.body)}")
         edge.answered()
         try:
             length = _number(answer.fields.get(_HEADER_LENGTH))
+            if self._foreign and length is None and len(answer.body) > MOST_JSON_BYTES:
+                raise TensorError(f"the answer is more than {MOST_JSON_BYTES >> 20} MiB of JSON")
             return self._codec.decode(answer.body, length, rows=asked.rows)
         except TensorError as error:
             raise verdict.wrong(self._name, str(error)) from Said("200, with outputs that are not the step's")
@@ -99,7 +106,9 @@ class _Call:
         left = (self._time_limit if exchange is None else exchange.deadline - now) // _MILLISECOND
         if left <= 0:
             raise verdict.late(self._name) from Said("no time was left for a call")
-        lines = [self._head, _LENGTHS % (asked.size, asked.header_length, left)]
+        binary = self._binary
+        lengths = _LENGTHS % (asked.size, asked.header_length, left) if binary else _LENGTH % (asked.size, left)
+        lines = [self._head, lengths]
         if exchange is not None:
             fields = exchange.fields
             lines += [http1.header(name, fields[name]) for name in _IDS if name in fields]
@@ -116,12 +125,17 @@ class _Call:
         except Unreachable as unreachable:
             raise verdict.unreachable(self._name) from Said(str(unreachable))
 
-    def _refused(self, answer: Answer, text: str) -> RequestError:
-        by_step, seconds = BY_STEP in answer.fields, _seconds(answer.fields.get(b"retry-after"))
-        if answer.status == 503 and not by_step:
+    def _refused(self, answer: Answer) -> RequestError:
+        seconds = _seconds(answer.fields.get(b"retry-after"))
+        by_step = BY_STEP in answer.fields and not self._foreign
+        full = answer.status == 503 or (answer.status == 429 and self._foreign)
+        if full and not by_step:
             self._edge.refused(monotonic_ns(), seconds or admission.RETRY_AFTER_SECONDS)
         elif answer.status != 404:
             self._edge.answered()
+        if self._foreign:
+            return verdict.of_server(self._name, answer.status, answer.body)
+        text = verdict.told(answer.body)
         return verdict.refused(self._name, answer.status, text, by_step=by_step, seconds=seconds)
 
 

@@ -16,9 +16,26 @@ refusal, which reads the same wherever the step runs. What was really said goes 
 | no HTTP, cut short                 | 503, Retry-After | most likely something has died                    |
 | nobody listens                     | 503, Retry-After | the gateway is being started again                |
 | nothing, until the time was over   | 504              |                                                   |
+
+A server of somebody else's has no versions and no marks, and says whatever its author thought of:
+
+| what came back                     | the client hears | why                                               |
+| ---------------------------------- | ---------------- | ------------------------------------------------- |
+| 400, 413, 422 and the like, as OIP | the same         | it has looked at the content; see `presentable`   |
+| 404                                | 500              | it does not serve the step: file or server wrong  |
+| 401, 405, 415 and the like         | 500              | how it is called is ours, not the client's        |
+| 4xx that is no OIP error           | 500              | who knows who said it                             |
+| 408, 429, 503                      | 503, Retry-After | it is not there just now, or has enough to do     |
+| 504                                | 504              |                                                   |
+| any other status                   | 500              | it has failed; its own words are for the log      |
+| 200, but not the step's outputs    | 500              | the server is wrong, not the request              |
+
+What is to be sent and cannot be said in JSON is a 400 where the client brought it, else a 500.
 """
 
 from __future__ import annotations
+
+import re
 
 import msgspec
 
@@ -29,6 +46,11 @@ from longspan.wire.tensors import Buffer
 _LONGEST_QUOTE = 500
 _LONGEST_TEXT = 4000
 _BUSY = frozenset({408, 429, 502, 503})
+_AWAY = frozenset({408, 429, 503})
+_OF_THE_CALL = frozenset({401, 402, 403, 405, 406, 407, 411, 412, 414, 415, 417, 421, 425, 426, 428, 431})
+"""Statuses that tell who calls, where, and in which form: of that nothing comes from the client."""
+_LONGEST_SENTENCE = 300
+_PATH = re.compile(r"(?<![\w.*])(?:/[^\s/]+){2}|\b[A-Za-z]:\\")
 
 
 class Said(Exception):
@@ -55,6 +77,36 @@ def refused(step: str, status: int, text: str, *, by_step: bool, seconds: int | 
     if status == 504:
         return late(step)
     return wrong(step, f"its unit answered {status}")
+
+
+def of_server(step: str, status: int, body: Buffer) -> RequestError:
+    """The error for an answer of a server of somebody else's that is not 200."""
+    if status in _AWAY:
+        return _unavailable(step, "is not available just now")
+    if status == 504:
+        return late(step)
+    if status == 404:
+        return wrong(step, "it is not served there, says its server")
+    text = _oip(body)
+    if text is None or not 400 <= status < 500 or status in _OF_THE_CALL:
+        return wrong(step, f"its server answered {status}")
+    return RequestError(status, f"step {step!r}: {presentable(text) or f'its server refused the request ({status})'}")
+
+
+def presentable(text: str) -> str:
+    """One short sentence of an error that somebody else wrote. Empty where it may tell of the inside: with a path of
+    the file system, or a trace."""
+    text = text.strip()
+    line = text.splitlines()[0].rstrip() if text else ""
+    if "Traceback" in text or _PATH.search(line):
+        return ""
+    line = "".join(character if character.isprintable() else "?" for character in line)
+    return line if len(line) <= _LONGEST_SENTENCE else f"{line[:_LONGEST_SENTENCE]}..."
+
+
+def unsayable(step: str, problem: str, *, by_client: bool) -> RequestError:
+    """What should be sent as JSON, and JSON cannot hold: 400 if it is the client's, just as it came; else 500."""
+    return RequestError(400, f"step {step!r}: {problem}") if by_client else wrong(step, problem)
 
 
 def lost(step: str) -> RequestError:
@@ -84,10 +136,16 @@ def wrong(step: str, problem: str) -> RequestError:
 
 def told(body: Buffer) -> str:
     """The sentence in an OIP error body; whatever it is when it is none. Shortened."""
+    text = _oip(body)
+    return text if text is not None else bytes(body[:_LONGEST_QUOTE]).decode("utf-8", "replace")
+
+
+def _oip(body: Buffer) -> str | None:
+    """The sentence in an OIP error body, shortened; None when it is none."""
     try:
         return msgspec.json.decode(body, type=_Refusal).error[:_LONGEST_TEXT]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return bytes(body[:_LONGEST_QUOTE]).decode("utf-8", "replace")
+        return None
 
 
 def _unavailable(step: str, what: str) -> RequestError:

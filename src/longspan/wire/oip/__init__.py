@@ -7,7 +7,7 @@ Sources: Open Inference Protocol v2, "Inference REST" and "Binary Tensor Data Ex
 (kserve/open-inference-protocol). Checked against tritonclient in the tests.
 """
 
-from longspan.wire.oip.call import Asked, CallCodec
+from longspan.wire.oip.call import Asked, CallCodec, NotJson
 from longspan.wire.oip.documents import error_body, model_metadata, ready_body, server_metadata
 from longspan.wire.oip.infer import CONTENT_BINARY, CONTENT_JSON, Encoded, InferCodec
 from longspan.wire.oip.parts import HEADER_LENGTH
@@ -22,6 +22,7 @@ __all__ = [
     "Encoded",
     "InferCodec",
     "InferRequest",
+    "NotJson",
     "error_body",
     "model_metadata",
     "ready_body",

@@ -7,7 +7,7 @@ what came.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from longspan.base.signatures import BATCH, TensorType
 from longspan.wire.oip.request import AnyTensor
@@ -45,7 +45,7 @@ def split(body: Buffer, header_length: int | None) -> tuple[Buffer, memoryview |
 
 
 def gather(
-    wanted: Wanted, tensors: list[AnyTensor], tail: memoryview | None, rows: int = 0
+    wanted: Wanted, tensors: Sequence[AnyTensor], tail: memoryview | None, rows: int = 0
 ) -> tuple[dict[str, Tensor], dict[str, int]]:
     """(arrays by name, sizes of the free dimensions). Views of `tail` where that is possible.
 

@@ -1,6 +1,7 @@
 """How does an inference request or its answer look: as JSON, and once it is checked?
 
-Unknown fields are refused; parameters that are not the protocol's own are the client's affair.
+Unknown fields of a request are refused, those of an answer passed over; parameters that are not the protocol's own are
+the client's affair.
 """
 
 from __future__ import annotations
@@ -60,9 +61,13 @@ class Request(msgspec.Struct, Generic[Data], forbid_unknown_fields=True, gc=Fals
     outputs: list[Output] | None = None
 
 
-class InferAnswer(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    outputs: list[AnyTensor]
-    model_name: str = ""
-    model_version: str = ""
+class AnyOutput(AnyTensor, forbid_unknown_fields=False, gc=False):
+    """An output of somebody else's server, which may tell more than the protocol asks for."""
+
+
+class InferAnswer(msgspec.Struct, gc=False):
+    outputs: list[AnyOutput]
+    model_name: str | None = ""
+    model_version: str | None = ""
     id: str | None = None
     parameters: dict[str, Any] | None = None

@@ -81,7 +81,7 @@ def decode(body: Buffer, header_length: int | None) -> Answered:
         raise TensorError(f"it is no inference answer: {str(error)[:300]}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TensorError(f"it is no JSON: {str(error)[:300]}") from None
-    return Answered(arrays, answer.model_name, answer.model_version)
+    return Answered(arrays, answer.model_name or "", answer.model_version or "")
 
 
 def _asked(outputs: Iterable[str], binary: bool) -> bytes:
