@@ -41,8 +41,8 @@ def served(
     given: dict[str, Any] = content(b"x"),
     **changes: Any,
 ) -> T:
-    """Call the step `of`, `given` these inputs. Its unit is `serve`: (number of the request, its bytes, where its answer
-    goes). `changes`: of the step as its caller knows it."""
+    """Call the step `of`, `given` these inputs. Its unit is `serve`: (number of the request, its bytes, where to
+    answer). `changes`: of the step as its caller knows it."""
     path, number = folder / "odd.sock", 0
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

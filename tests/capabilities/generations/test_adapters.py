@@ -139,3 +139,56 @@ def test_a_file_that_is_not_there_and_one_that_is_no_text_are_told_in_words(make
     (tmp_path / "project" / "longspan.yaml").unlink()
     with pytest.raises(Missing):
         generations.prepare()
+
+
+SERVER = """
+system: {name: hello}
+services:
+  hello:
+    steps:
+      greet: {command: [PROGRAM, "{socket}"], inputs: {name: "BYTES[1]"}, outputs: {result: "BYTES[1]"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "problem"),
+    [
+        ("no-such-program", "is no program on PATH"),
+        ("./server", "is no file beside longspan.yaml"),
+        ("bin/../../server", "leaves the folder of longspan.yaml"),
+        ("/no/such/server", "is no file on this machine"),
+        ("./steps.py", "cannot be executed"),
+    ],
+)
+def test_a_program_that_cannot_be_started_is_a_complaint_where_it_is_named(
+    program: str, problem: str, make: Make
+) -> None:
+    with pytest.raises(Invalid) as raised:
+        make(SERVER.replace("PROGRAM", program)).prepare()
+    (complaint,) = raised.value.complaints
+    assert complaint.at == "services.hello.steps.greet.command.0"
+    assert (complaint.line, complaint.problem[: len(problem)]) == (6, problem)
+
+
+def test_a_server_is_pinned_to_the_code_beside_it_and_a_program_of_the_machine_is_taken(make: Make) -> None:
+    accepted = make(SERVER.replace("PROGRAM", "sh")).prepare().accepted
+    assert list(accepted.pins.files) == ["steps.py"]
+    units = {unit.name: unit.work.code for unit in make().units(accepted)}
+    assert units == {"hello": "", "hello.greet": accepted.pins.code}
+
+
+def test_a_program_that_git_ignores_would_not_be_in_the_copy(make: Make, tmp_path: Path) -> None:
+    make()
+    folder = tmp_path / "project"
+    (folder / "server").write_text("#!/bin/sh")
+    (folder / "server").chmod(0o700)
+    prepared = make(SERVER.replace("PROGRAM", "./server")).prepare()
+    assert "server" in prepared.accepted.pins.files
+    (folder / ".gitignore").write_text("server\n")
+    with pytest.raises(Invalid, match="is not copied with the code"):
+        make(SERVER.replace("PROGRAM", "./server")).prepare()
+
+
+def test_nothing_is_pinned_for_a_server_that_is_there_already(make: Make) -> None:
+    file = SERVER.replace('command: [PROGRAM, "{socket}"]', 'url: "unix:/run/other.sock"')
+    assert make(file).prepare().accepted.pins.code == ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from longspan.base.errors import Complaint, Invalid, Missing, Refused
-from longspan.capabilities.generations.adapters import describing
+from longspan.capabilities.generations.adapters import describing, programs
 from longspan.spec.fits import check
 from longspan.spec.load import Loaded, load_text
 from longspan.spec.models import Model
@@ -46,11 +46,14 @@ class Folder:
         steps = [step for service in loaded.system.services.values() for step in service.steps.values()]
         if not any(step.run or step.command for step in steps):
             return None
-        return survey(
+        tree = survey(
             self.file.parent,
             leave_out={self.file, self._state, *models.values()},
             limit_bytes=loaded.system.system.code_limit,
         )
+        if complaints := programs.left_out(loaded, tree.files):
+            raise Invalid(tuple(complaints))
+        return tree
 
     def models(self, loaded: Loaded) -> dict[str, Path]:
         """Where each model's file is. Raises `Invalid` naming those that are not there."""
@@ -80,6 +83,8 @@ class Folder:
     def prove(self) -> tuple[Loaded, dict[str, Path], Described]:
         """Load, locate, describe, and prove that the steps fit. Raises `Invalid` with every complaint."""
         loaded = self.load()
+        if complaints := programs.missing(loaded, self.file.parent, self._environment.get("PATH", "")):
+            raise Invalid(tuple(complaints))
         models = self.models(loaded)
         described = self.describe(loaded, models)
         check(loaded, described)
