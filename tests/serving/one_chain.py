@@ -11,16 +11,19 @@ from typing import Any, cast
 import numpy as np
 import uvloop
 
+from longspan.base.errors import RequestError
 from longspan.base.signatures import Signature, TensorType
 from longspan.serving.company import Limits
 from longspan.serving.exchange import Exchange
 from longspan.serving.pace import Pace
+from longspan.serving.routes import refusing
 from longspan.serving.runner import Groups, Workshop
 from longspan.serving.runtimes import Runnable
 from longspan.serving.step import Step
 from longspan.serving.thread import ChainThread
 
 ROWS = TensorType("FP32", ("batch", 2))
+NOWHERE = refusing(RequestError(404, "no endpoint"))
 WITHIN = 20.0
 
 
@@ -58,7 +61,7 @@ class Chain:
         self, number: int, rows: int = 1, width: int = 2, started: int | None = None, request: str = ""
     ) -> Exchange:
         fields = {b"x-request-id": request.encode()}
-        exchange = Exchange(cast("Any", None), cast("Any", None), fields, keep=True)
+        exchange = Exchange(cast("Any", None), NOWHERE, fields, keep=True)
         exchange.values = {"x": np.full((rows, width), number, np.float32)}
         exchange.rows, exchange.alike = rows, (width,)
         exchange.started = time.monotonic_ns() if started is None else started

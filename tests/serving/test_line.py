@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longspan.base.errors import RequestError
 from longspan.serving.admission import SECOND
+from longspan.serving.exchange import CONNECTION, Exchange
 from longspan.serving.line import LONGEST, RUSH, SHARE, SHORTEST, Line, patience
+from tests.serving.one_chain import NOWHERE
 
 EACH = SECOND // 50
 HOUR = 3600 * SECOND
@@ -96,6 +100,30 @@ def test_what_has_left_the_line_counts_no_more() -> None:
         made.leave(b"a")
     made.join(28, 256, 1, 0, HOUR, b"a")
     made.leave(b"never came")
+
+
+def test_connections_take_turns_and_one_with_many_streams_keeps_nobody_waiting() -> None:
+    made, waiting = line(), list[Exchange]()
+    for connection in [b"greedy"] * 10 + [b"one", b"two", b"greedy", b"one", b""]:
+        exchange = Exchange(cast("Any", None), NOWHERE, {CONNECTION: connection}, keep=True)
+        made.put(waiting, exchange, 256, 1)
+    names = [one.connection_id for one in waiting]
+    assert names[:4] == [b"greedy", b"one", b"two", b""]
+    assert names[4:6] == [b"greedy", b"one"]
+    assert [one.turn for one in waiting] == sorted(one.turn for one in waiting)
+    for _ in range(6):
+        made.enter([waiting.pop(0)])
+    late = Exchange(cast("Any", None), NOWHERE, {CONNECTION: b"late"}, keep=True)
+    made.put(waiting, late, 256, 1)
+    assert waiting.index(late) <= 1, "whoever comes late takes the turn that is on"
+
+
+def test_those_that_ask_for_one_thing_at_a_time_go_in_the_order_in_which_they_come() -> None:
+    made, waiting = line(), list[Exchange]()
+    came = [Exchange(cast("Any", None), NOWHERE, {CONNECTION: b"%d" % n}, keep=True) for n in range(20)]
+    for exchange in came:
+        made.put(waiting, exchange, 256, 1)
+    assert waiting == came
 
 
 @given(st.lists(st.sampled_from([b"", b"a", b"b", b"c"]), max_size=300), st.integers(1, 40), st.integers(0, EACH))

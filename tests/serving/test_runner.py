@@ -21,7 +21,7 @@ from longspan.serving.runner import CLOSE, Groups, Workshop
 from longspan.serving.runtimes import Runnable
 from longspan.serving.step import Step
 from longspan.serving.thread import ChainThread
-from tests.serving.one_chain import ROWS, WITHIN, Chain, number, on_loop
+from tests.serving.one_chain import NOWHERE, ROWS, WITHIN, Chain, number, on_loop
 
 
 def test_a_request_that_comes_alone_runs_at_once() -> None:
@@ -180,7 +180,7 @@ def test_requests_enter_together_for_the_sake_of_a_later_step_that_gains_by_thei
         lane = Groups("read", steps, both, None, workshop, queue=100, finish=done.put_nowait)
 
         def put(number: int) -> None:
-            exchange = Exchange(cast("Any", None), cast("Any", None), {}, keep=True)
+            exchange = Exchange(cast("Any", None), NOWHERE, {}, keep=True)
             exchange.values = {"x": np.full(1, number, np.float32)}
             exchange.started = time.monotonic_ns()
             lane.take(exchange)

@@ -235,9 +235,12 @@ class Endpoint:
     def sweep(self, now: int) -> bool:
         """Answer 504 to what has taken too long. True when something still waits or runs."""
         for exchange in self.lane.late(now - self.time_limit):
-            seconds = (self.time_limit - exchange.early) / admission.SECOND
-            self.fail(exchange, admission.late(self.name, seconds))
+            self.too_late(exchange)
         return self.lane.load()[1] > 0
+
+    def too_late(self, exchange: Exchange) -> None:
+        """Answer 504 to one that its lane has dropped, or will not run."""
+        self.fail(exchange, admission.late(self.name, exchange.left / admission.SECOND))
 
     def _count(self, exchange: Exchange, status: int) -> None:
         self.counted.count(status, monotonic_ns() - exchange.started)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from longspan.wire.oip import InferRequest
     from longspan.wire.tensors import Tensor
 
+CONNECTION = b"longspan-connection"
+"""Header in which the gateway says which of its clients' connections a request came over."""
+FOR_EVER = 1 << 62
+
 _UNSET = cast("dict[str, Tensor]", None)
 """Nobody reads it before it is set; a dict for each would cost."""
 
@@ -45,6 +49,8 @@ class Exchange(msgspec.Struct, eq=False):
     """Nanoseconds by which it must be answered before its endpoint's own limit: its caller has no more time."""
     own: int = 0
     """Nanoseconds of its wait in which other parts of the same request ran: no other request kept it waiting."""
+    turn: int = 0
+    """In the line before the thread (`line`)."""
     done: bool = False
     """Answered, or nobody waits for it any more: whatever still comes of it is thrown away."""
     begun: bool = False
@@ -76,6 +82,17 @@ class Exchange(msgspec.Struct, eq=False):
         endpoint = self.route.endpoint
         assert endpoint is not None, "only what waits for an endpoint has a deadline"
         return self.started + endpoint.time_limit - self.early
+
+    @property
+    def left(self) -> int:
+        """Nanoseconds from when it had come until nobody waits for its answer any more."""
+        endpoint = self.route.endpoint
+        return FOR_EVER if endpoint is None else endpoint.time_limit - self.early
+
+    @property
+    def connection_id(self) -> bytes:
+        """What the gateway calls the connection that its client sent it over; empty when it came from elsewhere."""
+        return self.fields.get(CONNECTION, b"")
 
     @property
     def request_id(self) -> str:

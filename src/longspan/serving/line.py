@@ -6,19 +6,26 @@ end would be answered late, and so would everybody after him. So the longer it h
 to wait, and the others are refused at once, while they can still go elsewhere. Whatever could not be answered in its
 time is refused as well. Nobody is refused while fewer wait than run together, so the thread is never idle for it.
 
-Where a place is scarce, a connection that has many in the line already gets it last: each may have `SHARE` times the
-places that are still free. One that asks for little thus finds one, however much the others ask for.
+Connections take turns: the second request of one stands behind the first of every other, so those that ask for one
+thing after the other go in the order in which they come, and one with a hundred streams keeps nobody else waiting.
+Where places are scarce each may have `SHARE` times those that are still free: one that asks for little finds one,
+however much the others ask for.
 
 Sources: Nichols and Jacobson, "Controlling Queue Delay" (2012), for the difference between a good queue and one that
-stands; Choudhury and Hahne, "Dynamic Queue Length Thresholds" (1998), for the share.
+stands; Goyal, Vin and Cheng, "Start-time Fair Queueing" (1996), for the turns; Choudhury and Hahne, "Dynamic Queue
+Length Thresholds" (1998), for the share.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import insort
+from collections.abc import Sequence
+from operator import attrgetter
 
 from longspan.base.errors import RequestError
 from longspan.serving.admission import SECOND, full
+from longspan.serving.exchange import Exchange
 
 RUSH = 2 * SECOND
 """A line that has stood for less is a rush."""
@@ -30,6 +37,9 @@ EACH_PART = 4
 """What a request takes is what the last took to a quarter, and to the rest what was known before."""
 
 
+_turn = attrgetter("turn")
+
+
 def patience(stood: int) -> int | None:
     """How long one may still have to wait in a line that has stood for that long; None: as long as it takes."""
     return None if stood < RUSH else max(SHORTEST, LONGEST - (stood - RUSH) // 2)
@@ -38,7 +48,7 @@ def patience(stood: int) -> int | None:
 class Line:
     """The line of one lane. Who waits in it is the lane's own; told are those that join and leave."""
 
-    __slots__ = ("_each", "_held", "_name", "_since", "_stands")
+    __slots__ = ("_each", "_held", "_name", "_since", "_stands", "_turn")
 
     def __init__(self, name: str, *, stands: bool = True) -> None:
         """`stands`: is it looked at how long it has stood? Not where another unit calls: that one has begun a request
@@ -50,12 +60,14 @@ class Line:
         """When a request last joined an empty line."""
         self._held: dict[bytes, int] = {}
         """Connection -> its requests in the line."""
+        self._turn = 0
+        """Of those that left the line last to run."""
 
-    def join(self, waiting: int, bound: int, together: int, now: int, left: int, connection: bytes) -> None:
+    def join(self, waiting: int, bound: int, together: int, now: int, left: int, connection: bytes) -> int:
         """One more comes while so many are `waiting`, of `bound` at most; `together` run at once.
 
         `left`: nanoseconds until nobody waits for its answer. `connection`: whose it is; empty when nobody knows.
-        Raises `RequestError` 503.
+        Returns its turn: it stands behind all whose turn is not later. Raises `RequestError` 503.
         """
         if waiting:
             most = self.places(bound, together, now, left)
@@ -69,6 +81,7 @@ class Line:
             self._held.clear()
         if connection:
             self._held[connection] = held + 1
+        return self._turn + (held if connection else 0)
 
     def places(self, bound: int, together: int, now: int, left: int) -> int:
         """How many may wait now, for one that has so much time left."""
@@ -78,6 +91,18 @@ class Line:
         longest = patience(now - self._since) if self._stands else None
         longest = left - together * each if longest is None else min(longest, left - together * each)
         return min(bound, max(together, longest // each))
+
+    def put(self, waiting: list[Exchange], newcomer: Exchange, bound: int, together: int) -> None:
+        """Put it into the line `waiting`, where its turn is. Raises as `join` does."""
+        newcomer.turn = self.join(
+            len(waiting), bound, together, newcomer.started, newcomer.left, newcomer.connection_id
+        )
+        insort(waiting, newcomer, key=_turn)
+
+    def enter(self, group: Sequence[Exchange]) -> None:
+        """These leave the line to run; at least one."""
+        self._turn = group[0].turn
+        self.leave(*[one.connection_id for one in group])
 
     def leave(self, *connections: bytes) -> None:
         """A request of each has left the line, to run or for good."""

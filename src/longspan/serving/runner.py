@@ -12,21 +12,21 @@ one gathers, and what is alike goes together (`batching.cut`), as many as the st
 from __future__ import annotations
 
 import asyncio
-import resource
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import NamedTuple, Protocol
 
 from longspan.serving import graph
-from longspan.serving.admission import full, going
+from longspan.serving.admission import going
 from longspan.serving.batching import cut
 from longspan.serving.company import Company, Limits
 from longspan.serving.exchange import Exchange, time_limit
+from longspan.serving.line import Line
 from longspan.serving.lingering import Lingering
 from longspan.serving.noted import Noted
 from longspan.serving.pace import SLOW, Pace
+from longspan.serving.preempted import preempted
 from longspan.serving.thread import ChainThread, Job
 
 CLOSE = 20_000
@@ -104,7 +104,7 @@ class Groups:
         """
         self._name, self._steps, self._limits, self._pace = name, steps, limits, pace
         self._bound, self._finish, self._workshop = queue, finish, workshop
-        self._company = Company(steps)
+        self._company, self._line = Company(steps), Line(name, stands=not parts)
         self._parts = parts
         self._waiting: list[Exchange] = []
         self._running: list[Exchange] = []
@@ -138,9 +138,9 @@ class Groups:
                 self._finish(exchange)
                 self._ended = monotonic_ns()
             return
-        if len(self._waiting) >= self._bound:
-            raise going(self._name) if self._bound < 0 else full(self._name, self._bound)
-        self._waiting.append(exchange)
+        if self._bound < 0:
+            raise going(self._name)
+        self._line.put(self._waiting, exchange, self._bound, self._rows_limit)
         if not self._called:
             self._called = True
             self._workshop.thread.offer(self)
@@ -149,6 +149,7 @@ class Groups:
     def drop(self, exchange: Exchange) -> None:
         if exchange in self._waiting:
             self._waiting.remove(exchange)
+            self._line.leave(exchange.connection_id)
 
     def late(self, before: int) -> list[Exchange]:
         late = [one for one in (*self._waiting, *self._running) if one.started - one.early < before and not one.done]
@@ -166,7 +167,7 @@ class Groups:
 
     def waits(self, now: int) -> Waits:
         first = self._steps[0]
-        oldest = now - self._waiting[0].started - self._waiting[0].own if self._waiting and not self.inline else 0
+        oldest = now - min([one.started + one.own for one in self._waiting], default=now) if not self.inline else 0
         first.waiting = len(self._waiting)
         # What runs on the loop is not counted but by its first step; in the thread that may still be running.
         return Waits(max(first.requests + first.skipped, self._entered), self._waited, oldest)
@@ -220,12 +221,15 @@ class Groups:
     def next(self) -> Job | None:
         """The next group, cut when the thread is free for it."""
         self._called = False
+        now = monotonic_ns()
+        while self._waiting and now - self._waiting[0].started >= self._waiting[0].left:
+            self._expire(self._waiting[0])  # its turn has come too late, and the sweep has not
         if not self._waiting:
             return None
-        now = monotonic_ns()
         if self._parts:
             self._excuse(now)
         self._running, self._waiting = cut(self._waiting, self._company.limit(self._rows_limit))
+        self._line.enter(self._running)
         self._entered += len(self._running)
         self._waited += len(self._running) * now - sum([one.started + one.own for one in self._running])
         if self._parts:
@@ -234,6 +238,11 @@ class Groups:
             self._called = True
             self._workshop.thread.offer(self)
         return _Group(self, self._running, self.noted.enter(self._running, self._trail))
+
+    def _expire(self, exchange: Exchange) -> None:
+        self.drop(exchange)
+        if (endpoint := exchange.route.endpoint) is not None:
+            endpoint.too_late(exchange)
 
     def _excuse(self, now: int) -> None:
         """A part that stood behind parts of its own request was kept by nobody: another replica is no remedy for that.
@@ -248,6 +257,7 @@ class Groups:
         """In the thread: take `group` through the steps."""
         took = graph.run(self._steps, group, monotonic_ns)
         self._company.ran(sum([one.rows for one in group]), took)
+        self._line.ran(len(group), took)
         if self._pace is not None:
             run = self._last.runs
             if took > SLOW and not preempted():
@@ -285,13 +295,3 @@ class _Group:
     def finish(self, failure: BaseException | None) -> None:
         self.lane.group_done(self.group, failure)
         self.lane.noted.leave(self._entered)
-
-
-_switches = threading.local()
-
-
-def preempted() -> bool:
-    """Was the core taken from this thread since the last call? An interrupted run says nothing about its model."""
-    now = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
-    before, _switches.count = getattr(_switches, "count", now), now
-    return bool(now != before)
