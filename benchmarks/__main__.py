@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import agreement, cpu, file_type, gateway, megabyte, ramp, read_text, remote, replica, scaling, start
 from benchmarks.figures import Figure, about, machine, table, write
+from benchmarks.overload import told as overload
 from benchmarks.spread import PAIRS
 
 RESULTS = Path(__file__).parent / "results"
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "cpu": cpu.figures,
     "megabyte": megabyte.figures,
     "gateway": gateway.figures,
+    "overload": overload.figures,
     "file-type": file_type.figures,
     "read-text": read_text.figures,
     "remote": remote.figures,

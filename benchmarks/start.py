@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import servers
-from benchmarks.cpu import paced
+from benchmarks import servers, tiny
+from benchmarks.cpu import check, paced
 from benchmarks.figures import Figure
 from benchmarks.spread import PAIRS, Spread
 from benchmarks.system import COMMAND, System, copy_example, free_port
 from longspan.base.errors import RequestError, Unreachable
-from longspan.client.gateway import Gateway
+from longspan.client.load import Request
+from longspan.client.sync import Client
 
 HEAVY = ("sqlalchemy", "pydantic", "fastapi", "onnxruntime")
 """What `longspan --help` must not import."""
@@ -28,7 +29,7 @@ def figures(runs: int = PAIRS) -> Iterator[Figure]:
     ready, memory = [], []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder, servers.worker(Path(folder)) as server:
-            paced(server, 1_000, 1.0, judge=True)
+            paced(server, Request(path=server.path, body=tiny.infer_body()), 1_000, 1.0, check)
             ready.append(server.ready_seconds)
             memory.append(server.memory_bytes() / (1 << 20))
     yield Figure("worker with the tiny model, ready after", "s", Spread.of(ready), 1.0)
@@ -62,7 +63,7 @@ def _first_answer() -> float:
     with tempfile.TemporaryDirectory() as folder, System(copy_example("hello", Path(folder))) as system:
         port = free_port()
         system.change("longspan.yaml", "port: 8080", f"port: {port}")
-        gateway = Gateway(f"http://127.0.0.1:{port}", timeout=2.0)
+        gateway = Client(f"http://127.0.0.1:{port}", timeout=2.0, retry=None)
         flower = (system.folder / "flower.json").read_bytes()
         began = time.monotonic()
         up = threading.Thread(target=system.run, args=("up", "--detach"))

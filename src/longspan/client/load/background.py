@@ -64,6 +64,11 @@ class Background:
             raise self._error
         return self.report
 
+    def wait(self) -> Report:
+        """Wait until all that is due has been sent and answered, and give the report."""
+        self._thread.join()
+        return self.stop()
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -163,7 +163,8 @@ class Drive:
         now = time.monotonic_ns()
         sent = self._sent.get(number)
         if sent is not None:
-            reason = f"status {status}" if status != 200 else self._judge(number, sent[0], now, connection)
+            judged = status in self._plan.judged
+            reason = self._judge(number, status, sent[0], now, connection) if judged else f"status {status}"
             if reason:
                 self._fail(number, reason, status, connection.body)
             else:
@@ -175,12 +176,18 @@ class Drive:
         else:
             connection.abandon()
 
-    def _judge(self, number: int, sent_ns: int, now: int, connection: Connection) -> str:
+    def _judge(self, number: int, status: int, sent_ns: int, now: int, connection: Connection) -> str:
         if self._plan.check is None:
             return ""
-        key = self._keys[number % len(self._keys)]
-        headers = tuple(connection.headers)
-        answer = Answer(number=number, key=key, sent_ns=sent_ns, done_ns=now, headers=headers, body=connection.body)
+        answer = Answer(
+            number=number,
+            key=self._keys[number % len(self._keys)],
+            sent_ns=sent_ns,
+            done_ns=now,
+            headers=tuple(connection.headers),
+            body=connection.body,
+            status=status,
+        )
         try:
             wrong = self._plan.check(answer)
         except Exception as error:  # noqa: BLE001  A checker that cannot read an answer found a wrong one.

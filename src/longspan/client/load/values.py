@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A whole answer with status 200, for a checker to judge. Times are `time.monotonic_ns`."""
+    """A whole answer, for a checker to judge. Times are `time.monotonic_ns`."""
 
     number: int
     key: str
@@ -42,6 +42,7 @@ class Answer:
     done_ns: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+    status: int = 200
 
 
 Check = Callable[[Answer], str]
@@ -71,6 +72,8 @@ class Plan:
     in_flight: int = 512
     """Requests that may be unanswered at once; one more is not sent, and counted."""
     check: Check | None = None
+    judged: tuple[int, ...] = (200,)
+    """Statuses of answers that `check` judges, and that are right without one; any other is a failure."""
     examples: int = 3
     """First failures kept of each reason."""
 
