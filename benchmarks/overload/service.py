@@ -118,10 +118,10 @@ def capacity(address: str, service: str, seconds: float = 4.0) -> float:
 
 
 @contextmanager
-def running() -> Iterator[System]:
-    """The system of this benchmark, up."""
+def running(file: str = FILE) -> Iterator[System]:
+    """The system of this benchmark, up; or that of another file with the same steps."""
     with tempfile.TemporaryDirectory() as folder, System(Path(folder)) as system:
-        system.file.write_text(FILE)
+        system.file.write_text(file)
         (system.folder / "steps.py").write_text(STEPS)
         system.up()
         yield system

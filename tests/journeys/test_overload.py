@@ -12,20 +12,32 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from benchmarks.overload.service import Answers, asked, running
-from benchmarks.overload.streams import MOST_STREAMS, ManyStreams
+from benchmarks.overload.streams import ManyStreams
 from benchmarks.soak.census import process
 from benchmarks.system import System
 from longspan.client.load import Background, Plan, Report, run
 
 SPIN = "spin"
-FLOOD_PER_SECOND, FLOOD_SECONDS = 400.0, 2.0
+FLOOD_PER_SECOND, FLOOD_SECONDS = 400.0, 1.5
 """Whatever the machine: a request takes 20 ms of CPU, so one replica answers 50 a second at most."""
 GROWN_BYTES = 16 << 20
 
 
+FILE = """\
+system: {name: overload}
+services:
+  spin:
+    settle: 100ms
+    limits: {queue: 48}
+    steps:
+      spin: {run: "steps:spin", repeatable: true}
+gateway: {port: 0}
+"""
+
+
 @pytest.fixture(scope="module")
 def flooded() -> Iterator[System]:
-    with running() as system:
+    with running(FILE) as system:
         yield system
 
 
@@ -51,7 +63,7 @@ def test_what_is_too_much_is_refused_in_words_and_the_rest_is_answered_rightly(f
     assert report.clean, report
     statuses = [one.status for one in check.came]
     assert {200, 503} == set(statuses)
-    assert statuses.count(200) >= 50
+    assert statuses.count(200) >= 48
     after = memory(flooded)
     assert after["Envoy"] - before["Envoy"] < GROWN_BYTES
     assert after["worker"] - before["worker"] < GROWN_BYTES
@@ -59,20 +71,20 @@ def test_what_is_too_much_is_refused_in_words_and_the_rest_is_answered_rightly(f
     assert calm.clean, calm
 
 
-def test_a_modest_connection_takes_its_turn_beside_one_that_has_a_hundred_requests_under_way(flooded: System) -> None:
+def test_a_modest_connection_takes_its_turn_beside_one_that_fills_the_line(flooded: System) -> None:
     asking = asked(SPIN)
     greedy = ManyStreams(flooded.address, asking.path, asking.body, FLOOD_PER_SECOND)
     host, _, port = flooded.address.rpartition(":")
     modest = http.client.HTTPConnection(host, int(port), timeout=30)
     try:
-        until(lambda: greedy.sent - greedy.right >= MOST_STREAMS)
+        until(lambda: greedy.refused > 0)
         for _ in range(5):
             before = greedy.right
             modest.request("POST", asking.path, asking.body, {"content-type": asking.content_type})
             answer = modest.getresponse()
             assert (answer.status, b'"data":[7]' in answer.read()) == (200, True)
-            # It had ninety-nine before it, and was not the hundredth.
-            assert greedy.right - before <= MOST_STREAMS // 4
+            # More than forty had been there before it.
+            assert greedy.right - before <= 10
     finally:
         modest.close()
         greedy.close()
