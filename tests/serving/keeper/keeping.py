@@ -22,6 +22,14 @@ from tests.serving.running import until
 
 HERE = Path(__file__).parent
 SIGNATURE = Signature({"text": TensorType("BYTES", (1,))}, {"text": TensorType("BYTES", ("words",))})
+IMPATIENT = """\
+import sys
+from longspan.serving import __main__
+from longspan.serving.keeper import main, pulse
+pulse.EVERY_SECONDS, main.LEAST_SECONDS = 0.1, 0.3
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+"""The same keeper, which bears no long silence."""
 
 
 class Kept:
@@ -33,6 +41,7 @@ class Kept:
             (state / folder).mkdir(parents=True, exist_ok=True)
         shutil.copy(HERE / "oip_server.py", state / "code")
         self.port = server.pop("port_number", 0)
+        self._program = ["-c", IMPATIENT] if server.pop("impatient", False) else ["-m", "longspan.serving"]
         self._work = ServerWork(
             model=server.pop("model", "upper"),
             command=tuple(command or (sys.executable, "-S", "oip_server.py", *told)),
@@ -72,7 +81,7 @@ class Kept:
         (self.state / "orders.json").write_bytes(msgspec.json.encode(orders))
         with (self.state / "log").open("ab") as log:
             self.child = subprocess.Popen(
-                [sys.executable, "-P", "-B", "-m", "longspan.serving", "keep", "orders.json"],
+                [sys.executable, "-P", "-B", *self._program, "keep", "orders.json"],
                 cwd=self.state,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -34,7 +34,7 @@ def answer(path: str) -> tuple[int, object]:
             return 200, MODEL | {"inputs": [{"name": "text", "datatype": "FP32", "shape": [1]}]}
         return 200, MODEL
     if path == "/slow":
-        time.sleep(0.5)
+        time.sleep(0.25)
         return 200, "slow"
     if path == "/environment":
         return 200, dict(os.environ) | {"folder": os.getcwd(), "pid": os.getpid(), "arguments": sys.argv[1:]}

@@ -144,6 +144,15 @@ def test_a_connection_that_never_ends_is_waited_for_no_longer_than_a_request_may
     assert "1 connections are still open" in kept.log
 
 
+def test_a_server_that_hangs_is_ended(keep: Keep) -> None:
+    kept = keep(impatient=True, time_seconds=0.1).ready()
+    server = kept.server_pid()
+    os.kill(server, signal.SIGSTOP)
+    assert kept.ended() == 1
+    assert "the server hangs: it has answered nothing for" in kept.log
+    gone(server)
+
+
 def test_a_second_sigterm_ends_it_at_once(keep: Keep) -> None:
     kept = keep("stubborn").ready()
     server = kept.server_pid()

@@ -6,6 +6,6 @@
 
 It holds the slot's lock, starts the server, waits until that is ready and fits what the file declares (`asking`,
 `longspan.wire.metadata`), gives it the slot's socket, answers the handshake in its place (`door`), writes its load
-page (`tree`), and drains it by watching its connections (`connections`). Control sees a replica like any other. No
-numpy, no onnxruntime and no event loop: a keeper costs 20 MB and a twentieth of a second.
+page (`tree`), sees whether it hangs (`pulse`), and drains it by watching its connections (`connections`). Control sees
+a replica like any other. No numpy, no onnxruntime and no event loop: a keeper costs 20 MB and a twentieth of a second.
 """

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Sequence
 from time import monotonic, time_ns
 
 import msgspec
@@ -23,6 +24,7 @@ from longspan.serving.keeper import tree
 from longspan.serving.keeper.asking import Readiness
 from longspan.serving.keeper.connections import opened
 from longspan.serving.keeper.door import Door
+from longspan.serving.keeper.pulse import LEAST_SECONDS, Pulse
 from longspan.serving.keeper.server import Server
 from longspan.serving.keeper.told import event
 from longspan.wire.load import LoadPage
@@ -81,6 +83,8 @@ class Keeper:
         )
         [step] = orders.work.services[0].steps
         self._readiness = Readiness(self._address, work, step.signature)
+        self._time_limit = orders.work.services[0].limits.time_seconds
+        self._pulse = Pulse(self._address, max(LEAST_SECONDS, 2 * self._time_limit))
 
     def keep(self) -> int:
         """Until the server ends, or is told to. Returns the exit code."""
@@ -88,6 +92,7 @@ class Keeper:
             if not self._until_ready():
                 return 0
             self._serve()
+            self._pulse.close()
             if self._told.leave == 1 and self._server.status is None:
                 return self._drain()
         finally:
@@ -125,13 +130,15 @@ class Keeper:
 
     def _serve(self) -> None:
         while not (self._told.leave or self._server.ended()):
-            self._turn(1.0)
+            self._turn(1.0, self._pulse.descriptors())
+            if not self._pulse.step():
+                raise LongspanError(f"the server hangs: it has answered nothing for {self._pulse.silent_seconds:.0f} s")
             if self._pace.due():
                 self._write_page(ready=True)
 
-    def _turn(self, seconds: float) -> None:
+    def _turn(self, seconds: float, more: Sequence[int] = ()) -> None:
         assert self._door is not None
-        self._told.wait(seconds, self._door.descriptors())
+        self._told.wait(seconds, [*self._door.descriptors(), *more])
         self._door.step()
 
     def _drain(self) -> int:
@@ -140,8 +147,7 @@ class Keeper:
         assert self._door is not None
         self._door.drain()
         self._write_page(ready=False)
-        time_limit = max((service.limits.time_seconds for service in self._orders.work.services), default=0.0)
-        until = monotonic() + time_limit + MORE_PATIENCE_SECONDS
+        until = monotonic() + self._time_limit + MORE_PATIENCE_SECONDS
         self._quiet(until)
         self._withdraw()
         self._quiet(until)
@@ -197,10 +203,10 @@ class Told:
     def _go(self, more: int) -> None:
         self.leave += more
 
-    def wait(self, seconds: float, descriptors: list[int] | None = None) -> None:
+    def wait(self, seconds: float, descriptors: Sequence[int] = ()) -> None:
         """Until a signal comes, one of `descriptors` can be read, or the time has passed."""
         poll = select.poll()
-        for descriptor in (self._ear.fileno(), *(descriptors or ())):
+        for descriptor in (self._ear.fileno(), *descriptors):
             poll.register(descriptor, select.POLLIN)
         poll.poll(seconds * 1000)
         with contextlib.suppress(BlockingIOError):
