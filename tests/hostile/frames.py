@@ -30,9 +30,9 @@ def coding(lines: bytes, status: int = 400, gateway: int | None = 501) -> Case:
     return Case(INFER + lines + b"\r\n" + chunked(BODY) + HIDDEN, status, gateway=gateway)
 
 
-def chunk(size: bytes, data: bytes = BODY, gateway: int | None = 400) -> Case:
+def chunk(size: bytes, data: bytes = BODY, gateway: int | None = 400, hidden: bytes = HIDDEN) -> Case:
     """Of a chunk whose size stands there so."""
-    return Case(INFER + CHUNKED + b"\r\n" + size + b"\r\n" + data + b"\r\n" + LAST + HIDDEN, 400, gateway=gateway)
+    return Case(INFER + CHUNKED + b"\r\n" + size + b"\r\n" + data + b"\r\n" + LAST + hidden, 400, gateway=gateway)
 
 
 def head(line: bytes, status: int = 400, gateway: int | None = 400) -> Case:
@@ -76,8 +76,9 @@ FRAMES = {
     "a chunk of no number": chunk(b"zz"),
     "a chunk with a prefix": chunk(b"0x" + SIZE),
     "a chunk without a size": chunk(b""),
-    "a chunk that is longer than it says": chunk(SIZE, BODY + b"x"),
-    "a chunk that is shorter than it says": chunk(SIZE, BODY[1:]),
+    # Envoy looks for the line's end behind a chunk and passes over what stands before it.
+    "a chunk that is longer than it says": chunk(SIZE, BODY + b"x", gateway=LENIENT, hidden=b""),
+    "a chunk that is shorter than it says": chunk(SIZE, BODY[1:], hidden=b""),
     "a chunk behind zeros": Case(INFER + CHUNKED + b"\r\n" + b"0" * 100 + chunked(BODY), OK),
     "a line feed in an extension": chunk(SIZE + b";a=\nb"),
     "two megabytes of an extension": Case(

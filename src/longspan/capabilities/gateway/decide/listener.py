@@ -13,6 +13,7 @@ from longspan.capabilities.gateway.decide.connections import connections
 from longspan.capabilities.gateway.decide.limits import CONNECTIONS, HEAP_BYTES
 from longspan.capabilities.gateway.decide.paths import ADMIN_SOCKET, TYPE, kind_path, watched
 from longspan.capabilities.gateway.decide.replies import local_replies, of_outside
+from longspan.capabilities.gateway.decide.routes import READING
 
 ADDRESS = "127.0.0.1"
 
@@ -99,6 +100,6 @@ def readiness(units: Iterable[str]) -> dict[str, Any]:
             "@type": f"{TYPE}envoy.extensions.filters.http.health_check.v3.HealthCheck",
             "pass_through_mode": False,
             "cluster_min_healthy_percentages": {unit: {"value": 1} for unit in sorted(units)},
-            "headers": [{"name": ":path", "string_match": {"exact": "/v2/health/ready"}}],
+            "headers": [{"name": ":path", "string_match": {"exact": "/v2/health/ready"}}, READING],
         },
     }

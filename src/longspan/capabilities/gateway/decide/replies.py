@@ -44,6 +44,7 @@ def local_replies(particular: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
             # Its memory is used up, mostly; then no flag is set.
             _mapper(_compare("EQ", 503), _error(f"the gateway is full ({_DETAILS})"), retry_after=True),
             _mapper(_any(_compare("EQ", 405), _compare("EQ", 413)), _error("%LOCAL_REPLY_BODY%")),
+            _mapper(_flags("DPE"), _error(f"this is no request that can be read ({_DETAILS})")),
         ],
         "body_format": _error(f"the gateway cannot take this request ({_DETAILS})"),
     }
@@ -54,7 +55,9 @@ def of_outside() -> list[dict[str, Any]]:
     silent = _flags("UF", "UH", "UC", "UR", "UT")
     return [
         _mapper(_all(_path("/v2/health/ready"), _compare("EQ", 200)), {"json_format": {"ready": True}}),
-        _mapper(_path("/v2/health/ready"), {"json_format": {"ready": False}}, retry_after=True),
+        _mapper(
+            _all(_path("/v2/health/ready"), _compare("EQ", 503)), {"json_format": {"ready": False}}, retry_after=True
+        ),
         _mapper(
             _all(_path_prefix("/-/"), silent),
             _error("control does not answer; replicas serve all the same. To start it again: longspan up"),

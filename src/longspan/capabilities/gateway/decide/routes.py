@@ -23,6 +23,9 @@ EXTENSIONS = ("binary_tensor_data",)
 IDLE_SECONDS = 60.0
 """Least time that a request may be silent."""
 
+READING: dict[str, Any] = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+"""Does the request only read?"""
+
 METADATA = "longspan"
 """Under this name a route says what Envoy's own answers should say; see `replies`."""
 
@@ -108,27 +111,35 @@ def _too_large(name: str, prefix: str, limit: int) -> dict[str, Any]:
 
 
 def _of_the_gateway_itself(version: str) -> Iterator[dict[str, Any]]:
-    """`/v2/health/ready` is not here: a filter answers it from the health of all units (`listener.readiness`)."""
+    """`/v2/health/ready` is only refused here: a filter answers it from the health of all units
+    (`listener.readiness`)."""
     metadata = {"name": "longspan", "version": version, "extensions": list(EXTENSIONS)}
     for path, body in (("/v2", metadata), ("/v2/", metadata), ("/v2/health/live", {"live": True})):
-        yield {"name": path, "match": {"path": path}, "direct_response": _says(200, json.dumps(body))}
+        match = {"path": path, "headers": [READING]}
+        yield {"name": path, "match": match, "direct_response": _says(200, json.dumps(body))}
+        yield _read_only(path, {"path": path}, f"{path} can only be read: use GET")
+    path = "/v2/health/ready"
+    yield _read_only(path, {"path": path, "headers": [{**READING, "invert_match": True}]}, "use GET")
 
 
 def _pages() -> Iterator[dict[str, Any]]:
     """Control's pages, which only read: any other method is turned away here."""
-    reading = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
     yield {
         "name": CONTROL,
-        "match": {"prefix": "/-/", "headers": [reading]},
+        "match": {"prefix": "/-/", "headers": [READING]},
         "route": {"cluster": CONTROL, "timeout": "10s"},
     }
-    yield {
-        "name": CONTROL,
-        "match": {"prefix": "/-/"},
-        "response_headers_to_add": [{"header": {"key": "allow", "value": "GET, HEAD"}}],
-        "direct_response": _says(405, "what is under /-/ can only be read: use GET"),
-    }
+    yield _read_only(CONTROL, {"prefix": "/-/"}, "what is under /-/ can only be read: use GET")
     yield {"name": CONTROL, "match": {"path": "/-"}, "redirect": {"path_redirect": "/-/", "response_code": "FOUND"}}
+
+
+def _read_only(name: str, match: dict[str, Any], text: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "match": match,
+        "response_headers_to_add": [{"header": {"key": "allow", "value": "GET, HEAD"}}],
+        "direct_response": _says(405, text),
+    }
 
 
 def _says(status: int, text: str) -> dict[str, Any]:
