@@ -50,7 +50,7 @@ def test_the_longer_a_line_has_stood_the_less_one_may_have_to_wait() -> None:
     assert [patience(one) for one in stood] == [None, LONGEST, LONGEST - 3 * SECOND // 2, SHORTEST]
     made = line()
     assert fill(made, 100) == 100
-    assert [made.places(256, 1, one, HOUR) for one in stood] == [256, 200, 125, 25]
+    assert [made.places(256, 1, one, HOUR) for one in stood] == [256, 150, 75, 25]
     with pytest.raises(RequestError, match=r"a request would wait 2 s now") as refused:
         made.join(100, 256, 1, RUSH + 60 * SECOND, HOUR, b"")
     assert refused.value.retry_after_seconds == 2

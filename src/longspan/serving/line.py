@@ -29,7 +29,7 @@ from longspan.serving.exchange import Exchange
 
 RUSH = 2 * SECOND
 """A line that has stood for less is a rush."""
-LONGEST, SHORTEST = 4 * SECOND, SECOND // 2
+LONGEST, SHORTEST = 3 * SECOND, SECOND // 2
 """Then one may have to wait so long, and in the end only so long: enough for a replica that is away to come back, as
 long as that takes a few seconds."""
 SHARE = 8
