@@ -46,6 +46,13 @@ def routes(works: Sequence[Work], version: str) -> dict[str, Any]:
         "name": "main",
         # What a replica tells about its load is for us, not for its callers.
         "response_headers_to_remove": ["endpoint-load-metrics"],
+        # Workers see our connections only, and shall be fair between those of the callers.
+        "request_headers_to_add": [
+            {
+                "header": {"key": "longspan-connection", "value": "%CONNECTION_ID%"},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        ],
         "virtual_hosts": [
             {
                 "name": "all",
