@@ -21,7 +21,7 @@ from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.once import once
 from longspan.client.place import Place
-from longspan.client.views import crashing, log_lines, never_served, ready_count, serving
+from longspan.client.views import away, crashing, log_lines, never_served, ready_count, serving
 
 _GATEWAY_SECONDS = 2.0
 _STOP_NOW_SECONDS = 5.0
@@ -133,4 +133,5 @@ class Session:
 
 
 def _serves(status: Status) -> bool:
-    return serving(status) and Gateway(status.url, timeout=_GATEWAY_SECONDS).ready()
+    # Whom we did not start we cannot wait for: without it the gateway is not ready, and serves all the same.
+    return serving(status) and (bool(away(status)) or Gateway(status.url, timeout=_GATEWAY_SECONDS).ready())

@@ -20,7 +20,7 @@ from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.options import File, State
 from longspan.client.place import DEFAULT_FILE, Place
-from longspan.client.views import never_served
+from longspan.client.views import away, never_served
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when it serves, and leave it running.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Apply on every save in the file's folder.")]
@@ -74,6 +74,8 @@ def _announced(place: Place, status: Status, *, detach: bool) -> Iterator[str | 
     if line := _curl(place, status):
         yield f"    {line}"
         yield ""
+    for unit in away(status):
+        yield f"note: the server of {unit} is not there; until it is, who needs it is answered 503"
     yield f"logs: {os.path.relpath(place.logs)}, or longspan logs -f{place.words}"
     if detach:
         yield f"stop: longspan down{place.words}"

@@ -37,6 +37,8 @@ class ReplicaView:
     last_log: tuple[str, ...] = ()
     memory_bytes: int = 0
     """Resident; 0 when it is not known."""
+    there: bool = False
+    """A server of somebody else's that is there already: no process of ours, and nothing waits for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -100,8 +100,13 @@ def troubles(status: Status) -> Iterator[str]:
 
 
 def serving(status: Status) -> bool:
-    """Is every replica that is wanted ready, behind a gateway?"""
+    """Is every replica that is wanted ready, behind a gateway? What was there already need not be."""
     return bool(status.units) and status.gateway.pid is not None and all(_whole(unit) for unit in status.units)
+
+
+def away(status: Status) -> tuple[str, ...]:
+    """Units whose server should be there already, and does not answer as it should."""
+    return tuple(unit.name for unit in status.units if any(one.there and one.state != "ready" for one in unit.replicas))
 
 
 def never_served(status: Status) -> bool:
@@ -165,7 +170,7 @@ def log_lines(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _whole(unit: UnitView) -> bool:
-    return sum(replica.state == "ready" for replica in unit.replicas) >= unit.wanted
+    return sum(replica.there or replica.state == "ready" for replica in unit.replicas) >= unit.wanted
 
 
 def _replicas(status: Status) -> dict[str, ReplicaView]:

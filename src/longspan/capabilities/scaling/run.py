@@ -96,6 +96,9 @@ def hold(pins: Pins, unit: str, replicas: int, *, seconds: float, author: str, n
     """
     units = {one.name: one for one in pins.counted(now)}
     before = _known(unit, units).replicas
+    if units[unit].address:
+        remedy = "Whoever started it says how many of it there are"
+        raise Refused(f"{unit} is a server that is there already, and has no replicas of ours", remedy=remedy)
     if not 1 <= replicas <= MOST_REPLICAS:
         raise Refused(f"{unit} cannot be held at {replicas} replicas", remedy=f"Give 1 to {MOST_REPLICAS}")
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:

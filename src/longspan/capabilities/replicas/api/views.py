@@ -116,6 +116,7 @@ def _seen(trouble: str, generation: int) -> messages.ReplicaView:
         generation=generation,
         restarts=0,
         last_log=(trouble,) if trouble else (),
+        there=True,
     )
 
 
