@@ -21,7 +21,7 @@ import uvloop
 
 from longspan import __version__
 from longspan.base.errors import LongspanError
-from longspan.serving import assemble, forked, logs, routes, slot
+from longspan.serving import assemble, forked, guard, logs, routes, slot
 from longspan.serving.admission import Budget, Door
 from longspan.serving.deaths import Deaths
 from longspan.serving.egress import Caller
@@ -100,6 +100,7 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
     server = await worker.loop.create_unix_server(lambda: Connection(worker), sock=listening.socket)
     told: asyncio.Future[int] = worker.loop.create_future()
     _obey(worker, listening, told)
+    guard.Guard(worker.connected, worker.used_up)
     worker.tick()
     listening.publish()
     logs.event("info", f"{work.unit} slot {orders.slot} is ready: generation {orders.generation}, pid {os.getpid()}")

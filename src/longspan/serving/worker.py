@@ -88,6 +88,20 @@ class Worker:
         """It is gone."""
         self._connections.discard(cast("Connection", connection))
 
+    def connected(self) -> int:
+        """How many descriptors connections take, to us and from us. Any thread may ask."""
+        return len(self._connections) + (egress.MOST_CONNECTIONS if self.caller is not None else 0)
+
+    def used_up(self, code: int, why: str) -> None:
+        """Something has run out: leave, and answer until then. Any thread may say so."""
+
+        def leave() -> None:
+            if not self.door.draining:
+                logs.event("error", f"{why}. This replica gives up.")
+                self.give_up(code)
+
+        self.loop.call_soon_threadsafe(leave)
+
     # Clocks ------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:

@@ -95,7 +95,7 @@ def test_more_readers_than_threads_follow_and_leave_nothing_behind(logs: Logs) -
 
 
 def test_a_log_over_its_size_is_cut_while_its_writer_goes_on(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROTATE_AT_BYTES", 10)
+    monkeypatch.setattr(module, "ROTATE_AT_BYTES", 12)
     with logs.open("hello", 0) as log:
         log.write(b"a long first line\n")
         (logs.folder / "access.log").write_text("a long access line\n")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 from collections import deque
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
+
+from longspan.serving.output import cut
 
 ROTATE_AT_BYTES = 64 << 20
 _OF_ENVOY = ("envoy", "access")
@@ -57,8 +58,7 @@ class Logs:
         """Put each log over its size aside, in place of the one before it. Envoy's are the gateway's business."""
         for path in self.folder.glob("*.log"):
             if path.stem not in _OF_ENVOY and path.stat().st_size >= ROTATE_AT_BYTES:
-                shutil.copyfile(path, path.with_suffix(".log.1"))
-                os.truncate(path, 0)
+                cut(str(path), most=ROTATE_AT_BYTES)
 
     def lines(self, *, unit: str = "", request: str = "", follow: bool = False) -> Generator[str, None, None]:
         """Lines as ``SOURCE | TEXT``: the last ones of each log, then new ones as they come, and an empty one
