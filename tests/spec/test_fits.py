@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 from typing import Any
 
@@ -276,27 +275,3 @@ def test_whatever_is_described_is_bound_or_complained_about(data: st.DataObject)
         assert set(link.inputs) == set(link.signature.inputs)
     assert set(bound.answers.values()) <= set(bound.outputs)
     assert set(bound.accepts.values()) <= set(bound.inputs)
-
-
-@pytest.mark.parametrize(
-    ("shape", "limits", "said"),
-    [
-        ("65536, 65536, 64", {}, "services.s.limits.body is 16MiB, and the smallest request holds 1TiB"),
-        ("batch, 1024, 1024, 5", {}, "services.s.limits.body is 16MiB, and the smallest request holds 20MiB"),
-        ("batch, 1024, 1024, 5", {"limits": {"body": "20MiB"}}, ""),
-        ("batch, n, n", {"limits": {"body": "1KiB"}}, ""),
-    ],
-)
-def test_a_service_that_no_request_could_be_made_for_is_refused(shape: str, limits: dict[str, Any], said: str) -> None:
-    service = {"steps": {"a": {"model": "big"}}, **limits}
-    if not said:
-        assert chain(service, f"model big: x FP32[{shape}] -> y FP32[{shape}]", ("big",)).inputs
-        return
-    with pytest.raises(Invalid, match=re.escape(said)):
-        chain(service, f"model big: x FP32[{shape}] -> y FP32[{shape}]", ("big",))
-
-
-def test_a_model_by_itself_that_no_request_could_be_made_for_is_refused() -> None:
-    file = load_text(as_flow({"system": {"name": "a"}, "models": {"big": {"path": "b.onnx"}}}), "f")
-    with pytest.raises(Invalid, match="models.big.path takes 1GiB at least, and a request to it may hold 16MiB"):
-        check(file, described("model big: x FP32[256, 1024, 1024] -> y FP32[1]"))
