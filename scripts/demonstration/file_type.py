@@ -17,8 +17,8 @@ from rich.table import Table
 from benchmarks.files import real_files
 from benchmarks.judge import Judge
 from benchmarks.system import System, kill
-from longspan.client.gateway import Gateway
 from longspan.client.load import Background, Plan, Request
+from longspan.client.sync import Client
 from scripts.demonstration.acts import Act, Wrong, act, say, show_acts
 
 EXAMPLE = "file-type"
@@ -46,7 +46,7 @@ def run(system: System) -> bool:
     say(f"two replicas behind Envoy {status.gateway.version}.")
     say(f"To be quick, an update settles for only {SETTLE} here (the default is 10s).\n")
     contents = {str(path): path.read_bytes() for path in real_files(FILES, each=6)}
-    answers = classified(Gateway(status.url), contents)
+    answers = classified(Client(status.url, retry=None), contents)
     show_files(contents, answers)
     judge = Judge(lambda key, answer: judged(answers[key], answer), 1)
     plan = Plan(
@@ -78,7 +78,7 @@ def run(system: System) -> bool:
     return load.report.clean
 
 
-def classified(gateway: Gateway, contents: dict[str, bytes]) -> dict[str, dict[str, Any]]:
+def classified(gateway: Client, contents: dict[str, bytes]) -> dict[str, dict[str, Any]]:
     """The service's answer for each file."""
     replies = {name: gateway.send("file-type", body, media_type=MEDIA_TYPE) for name, body in contents.items()}
     return {name: json.loads(reply.body) for name, reply in replies.items()}

@@ -20,10 +20,10 @@ from benchmarks.pictures import Picture, draw, photographs
 from benchmarks.system import System
 from longspan.cli.load.course import Look
 from longspan.cli.load.told import Told, lines
-from longspan.client.gateway import Gateway
 from longspan.client.load import Answer, Arrivals, Background, Plan, Report, Request
 from longspan.client.messages import Status
 from longspan.client.scaling import DecisionView, ScalingControl
+from longspan.client.sync import Client
 from scripts.demonstration.acts import Wrong, say
 
 EXAMPLE = "read-text"
@@ -53,7 +53,7 @@ def run(system: System) -> bool:
     system.change("longspan.yaml", "port: 8080", "port: 0")
     status = system.up()
     say(f"All steps in one process, at {status.url}. An update settles for only {SETTLE} here (the default is 10s).\n")
-    gateway = Gateway(status.url)
+    gateway = Client(status.url, retry=None)
     show_texts(gateway, [*photographs()][:3])
     pictures = [draw(f"page {seed}", seed, font="aileron", size=15, lines=14) for seed in range(LOAD)]
     read(gateway, pictures[0])
@@ -83,13 +83,13 @@ def run(system: System) -> bool:
     return report.clean and grown > 1
 
 
-def read(gateway: Gateway, picture: Picture) -> str:
+def read(gateway: Client, picture: Picture) -> str:
     """The service's text."""
     reply = gateway.send(SERVICE, picture.content, media_type=MEDIA_TYPE)
     return str(json.loads(reply.body)["text"])
 
 
-def show_texts(gateway: Gateway, pictures: Sequence[Picture]) -> None:
+def show_texts(gateway: Client, pictures: Sequence[Picture]) -> None:
     table = Table("picture", "text that was read", "letters wrong", box=None, padding=(0, 2, 0, 0))
     for picture in pictures:
         text = read(gateway, picture)

@@ -21,6 +21,8 @@ class Asked:
     path: str
     body: bytes
     headers: dict[str, str]
+    peer: Any = None
+    """Whose connection it came on."""
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Answering:
 
     def __init__(self, replies: dict[str, Reply]) -> None:
         self.replies, self.asked = replies, list[Asked]()
+        self.then: dict[str, list[Reply]] = {}
+        """What takes the place of a reply each time that it has been given, in turn."""
 
     @contextlib.contextmanager
     def on_unix(self, path: Path) -> Iterator[None]:
@@ -52,9 +56,9 @@ class Answering:
             yield
 
     @contextlib.contextmanager
-    def on_tcp(self) -> Iterator[str]:
+    def on_tcp(self, port: int = 0) -> Iterator[str]:
         """Gives the address."""
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
+        server = _TcpServer(("127.0.0.1", port), self._handler())
         with self._serve(server):
             yield f"http://127.0.0.1:{server.server_address[1]}"
 
@@ -82,8 +86,11 @@ class Answering:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", "0")))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                answering.asked.append(Asked(self.command, self.path, body, headers))
-                reply = answering.replies.get(f"{self.command} {self.path.split('?')[0]}", whole(b"", 404))
+                answering.asked.append(Asked(self.command, self.path, body, headers, self.client_address))
+                what = f"{self.command} {self.path.split('?')[0]}"
+                reply = answering.replies.get(what, whole(b"", 404))
+                if answering.then.get(what):
+                    answering.replies[what] = answering.then[what].pop(0)
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
@@ -105,6 +112,12 @@ class Answering:
                 pass
 
         return Handler
+
+
+class _TcpServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False  # a client may keep its connection for longer than the server stands
 
 
 class _UnixServer(socketserver.ThreadingUnixStreamServer):

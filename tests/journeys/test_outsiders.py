@@ -13,7 +13,7 @@ from magika import Magika
 from benchmarks import tiny
 from benchmarks.files import real_files
 from benchmarks.system import System, copy_example
-from longspan.client.gateway import Gateway
+from longspan.client.sync import Client
 
 CORNERS = (b"", b"a", b"\xff", b"abc\xc3", b"  \n\t ", b" " * 5_000, b"12345678", bytes(range(256)) * 3)
 
@@ -46,7 +46,7 @@ def client(system: System) -> Iterator[triton.InferenceServerClient]:
 
 
 def test_two_hundred_real_files_get_the_answers_of_magika_through_the_gateway(system: System) -> None:
-    gateway, oracle = Gateway(system.status().url), Magika()
+    gateway, oracle = Client(system.status().url, retry=None), Magika()
     contents = [*CORNERS, *(path.read_bytes() for path in real_files(200))]
     for content in contents:
         reply = gateway.send("file-type", content, media_type="application/octet-stream")

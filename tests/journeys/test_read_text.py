@@ -14,7 +14,7 @@ import pytest
 from benchmarks.pictures import Picture, draw, photographs, png, regions
 from benchmarks.system import System, all_ready, copy_example
 from longspan.base.errors import RequestError
-from longspan.client.gateway import Gateway
+from longspan.client.sync import Client
 
 DRAWN = (
     draw("plain", 1, lines=2),
@@ -35,7 +35,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 def read(system: System, content: bytes) -> dict[str, Any]:
-    reply = Gateway(system.status().url).send("read-text", content, media_type="image/png")
+    reply = Client(system.status().url, retry=None).send("read-text", content, media_type="image/png")
     found: dict[str, Any] = json.loads(reply.body)
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.system import System, kill
 from longspan.base.errors import RequestError
-from longspan.client.gateway import Gateway
+from longspan.client.sync import Client
 
 FILE = """\
 system: {name: under-way}
@@ -61,7 +61,7 @@ class Asking:
             path.unlink(missing_ok=True)
         self.answer: bytes | RequestError = b""
         self._send: Callable[[], bytes] = lambda: (
-            Gateway(system.status().url).send(service, str(self.sign).encode(), media_type="text/plain").body
+            Client(system.status().url, retry=None).send(service, str(self.sign).encode(), media_type="text/plain").body
         )
         self._thread = threading.Thread(target=self._ask)
         self._thread.start()
@@ -105,7 +105,7 @@ def test_it_is_503_with_the_reason_when_a_step_is_not_repeatable_and_the_next_on
     kill(system.replicas("payment")[0].pid)
     refused = asking.let_go()
     # The next one was never sent to the dead replica, so it may wait for the one that comes back.
-    after = Gateway(system.status().url).send("payment", str(asking.sign).encode(), media_type="text/plain")
+    after = Client(system.status().url, retry=None).send("payment", str(asking.sign).encode(), media_type="text/plain")
     assert isinstance(refused, RequestError)
     assert refused.status == 503
     assert "repeatable" in refused.problem

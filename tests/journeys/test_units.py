@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -28,9 +27,9 @@ from benchmarks import tiny
 from benchmarks.judge import Judge
 from benchmarks.system import System, kill
 from longspan.base.errors import RequestError
-from longspan.client.gateway import Gateway
 from longspan.client.load import Background, Plan, Request
 from longspan.client.messages import Status
+from longspan.client.sync import Client
 
 FILE = """\
 system: {name: apart}
@@ -197,11 +196,11 @@ def whole(apart: Apart) -> Apart:
 
 def test_a_step_apart_has_replicas_of_its_own_and_its_model_answers_by_itself(whole: Apart) -> None:
     assert {unit.name: len(unit.replicas) for unit in whole.system.status().units} == {ENTRY: 1, APART: 1}
-    gateway = Gateway(f"http://{whole.system.address}")
-    body = msgspec.json.decode(tiny.infer_body())
-    assert gateway.infer("tiny", body)["outputs"][0]["shape"] == [1, 3]
+    gateway = Client(f"http://{whole.system.address}", retry=None)
+    inputs = {"input": np.array([tiny.ROW], np.float32)}
+    assert gateway.infer("tiny", inputs).outputs["scores"].shape == (1, 3)
     with pytest.raises(RequestError) as refused:
-        gateway.infer(APART, body)
+        gateway.infer(APART, inputs)
     assert refused.value.status == 404
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.system import COMMAND, System, copy_example, free_port, kill
 from longspan.base.errors import LongspanError
-from longspan.client.gateway import Gateway
+from longspan.client.sync import Client
 
 WAITING = """\
 import os, time
@@ -83,7 +83,7 @@ def system(tmp_path: Path) -> Iterator[System]:
 def asked(system: System) -> bytes:
     """What the service answers to its sample."""
     content = (system.folder / "flower.json").read_bytes()
-    return Gateway(system.status().url).send("flower", content, media_type="application/json").body
+    return Client(system.status().url, retry=None).send("flower", content, media_type="application/json").body
 
 
 def test_it_prints_an_address_a_line_that_works_and_where_the_logs_are(system: System) -> None:
@@ -123,7 +123,7 @@ def test_a_control_that_dies_is_told_and_the_next_up_takes_over_what_serves(syst
         kill(before.control.pid)
         assert up.process.wait(SECONDS) == 1
     assert up.text().endswith("error: control died; 1 replica still serves. longspan up takes over\n")
-    assert Gateway(before.url).ready()
+    assert Client(before.url, retry=None).ready()
     with Up(system) as up:
         up.until("hello serves at")
         after = system.status()
@@ -195,4 +195,4 @@ def test_a_first_ctrl_c_waits_for_what_is_being_answered_and_a_second_does_not(t
 def ask_in_vain(url: str, content: bytes) -> None:
     """A request that will never be answered."""
     with contextlib.suppress(LongspanError):
-        Gateway(url).send("wait", content, media_type="text/plain")
+        Client(url, retry=None).send("wait", content, media_type="text/plain")

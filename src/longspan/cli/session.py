@@ -17,10 +17,10 @@ from longspan.cli.display import Display
 from longspan.cli.interrupts import Interrupts
 from longspan.cli.watching import Watching
 from longspan.client.control import LOOK_AGAIN_SECONDS, NotRunning
-from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.once import once
 from longspan.client.place import Place
+from longspan.client.sync import Client
 from longspan.client.views import away, crashing, log_lines, never_served, ready_count, serving
 
 _GATEWAY_SECONDS = 2.0
@@ -134,4 +134,4 @@ class Session:
 
 def _serves(status: Status) -> bool:
     # Whom we did not start we cannot wait for: without it the gateway is not ready, and serves all the same.
-    return serving(status) and (bool(away(status)) or Gateway(status.url, timeout=_GATEWAY_SECONDS).ready())
+    return serving(status) and (bool(away(status)) or Client(status.url, timeout=_GATEWAY_SECONDS, retry=None).ready())

@@ -16,10 +16,10 @@ from longspan.cli.display import Display
 from longspan.cli.interrupts import Interrupts
 from longspan.cli.session import Session
 from longspan.cli.watching import Watching
-from longspan.client.gateway import Gateway
 from longspan.client.messages import Status
 from longspan.client.options import File, State
 from longspan.client.place import DEFAULT_FILE, Place
+from longspan.client.sync import Client
 from longspan.client.views import away, never_served
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when it serves, and leave it running.")]
@@ -91,7 +91,7 @@ def _curl(place: Place, status: Status) -> str:
         beside = sorted(path for path in place.file.parent.iterdir() if path.is_file() and path != place.file)
         return sample.natural_line(status.url, service, ranges, [str(path) for path in (place.file, *beside)])
     try:
-        return sample.infer_line(status.url, service, Gateway(status.url, timeout=5).metadata(service))
+        return sample.infer_line(status.url, service, Client(status.url, timeout=5, retry=None).metadata(service))
     except LongspanError:
         return f"curl {status.url}/v2/models/{service}"
 

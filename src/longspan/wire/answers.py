@@ -96,15 +96,15 @@ class AnswerReader:
         """Where the next bytes shall go; never empty before the answer is `whole`."""
         return self._head if self._place is None else self._place[self._received :]
 
-    def came(self, count: int) -> None:
-        """So many bytes stand at the start of `room` now. Raises `BadAnswer`.
+    def came(self, count: int) -> bool:
+        """So many bytes stand at the start of `room` now. True: the answer is whole. Raises `BadAnswer`.
 
         What comes behind a whole answer, unasked, is no fault of that answer; but then the connection has had its day.
         """
         if self._place is not None:
             self._received += count
             self.whole = self._received == self._length
-            return
+            return self.whole
         self.started = True
         self._size += count
         try:
@@ -112,7 +112,7 @@ class AnswerReader:
         except httptools.HttpParserError as error:
             if self.whole:
                 self.keep = False
-                return
+                return True
             if isinstance(cause := error.__context__, BadAnswer):
                 raise cause from None
             raise BadAnswer(f"the answer is no HTTP/1.1: {error}") from None
@@ -120,6 +120,7 @@ class AnswerReader:
             raise BadAnswer("the answer changes to another protocol, which nobody asked for") from None
         if self._size - self._received > self._allowed and not self.whole:
             raise BadAnswer("the head of the answer is too large")
+        return self.whole
 
     def take(self) -> Body:
         """What has come of the body since the last time; it is not kept here."""

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from longspan.base.errors import RequestError
-from longspan.client.gateway import Gateway
+from longspan.client.sync import Client
 from longspan.system.records import Endpoint
 from tests.capabilities.gateway.conftest import Site, listens, until
 from tests.capabilities.gateway.works import VERSION, endpoint, model, step, work
@@ -153,7 +153,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(door: Site) -> None:
 
 
 def test_a_caller_who_is_still_sending_too_much_gets_the_refusal(door: Site) -> None:
-    gateway = Gateway(f"http://127.0.0.1:{door.port}")
+    gateway = Client(f"http://127.0.0.1:{door.port}", retry=None)
     with pytest.raises(RequestError, match="the body is larger than hello takes") as refused:
         gateway.send("hello", b"x" * 20_000_000, media_type="text/plain")
     assert refused.value.status == 413

@@ -17,10 +17,10 @@ import typer
 from rich.text import Text
 
 from longspan.base.errors import LongspanError, RequestError
-from longspan.client.gateway import Gateway, Stream
 from longspan.client.messages import Status
 from longspan.client.options import File, Json, State
 from longspan.client.place import NoFile, Place
+from longspan.client.sync import Client, Stream
 from longspan.client.terminal import err, say, say_json
 
 _PATIENCE_SECONDS = 3600.0
@@ -73,7 +73,7 @@ def call(
     place.must_exist()
     status = place.control.status()
     _must_take_files(service, status)
-    gateway = Gateway(status.url, timeout=_PATIENCE_SECONDS)
+    gateway = Client(status.url, timeout=_PATIENCE_SECONDS, retry=None)
     results: list[Called] = []
     alone = len(files) == 1
     for name in files:
@@ -88,7 +88,7 @@ def call(
 
 
 def _one(
-    gateway: Gateway,
+    gateway: Client,
     service: str,
     name: str,
     media_type: str,

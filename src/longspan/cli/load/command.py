@@ -12,11 +12,11 @@ from rich.text import Text
 
 from longspan.base.errors import LongspanError
 from longspan.cli.load import asked, course, told
-from longspan.client.gateway import Gateway
 from longspan.client.load import Plan, Progress, Request
 from longspan.client.messages import Status
 from longspan.client.options import File, Json, State
 from longspan.client.place import DEFAULT_FILE, Place
+from longspan.client.sync import Client
 from longspan.client.terminal import err, out, say, say_json
 
 _PATIENCE_SECONDS = 60.0
@@ -111,7 +111,7 @@ def _requests(place: Place, status: Status, service: str, named: list[str], medi
     if ranges:
         beside = sorted(path for path in place.file.parent.iterdir() if path.is_file() and path != place.file)
         return asked.natural_sample(service, ranges, [str(path) for path in (place.file, *beside)])
-    return asked.inference_sample(service, Gateway(status.url, timeout=_PATIENCE_SECONDS).metadata(service))
+    return asked.inference_sample(service, Client(status.url, timeout=_PATIENCE_SECONDS, retry=None).metadata(service))
 
 
 def _killing(status: Status, units: set[str], what: str, at_seconds: float) -> course.Killing:

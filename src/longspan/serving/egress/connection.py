@@ -73,15 +73,14 @@ class Connection(asyncio.BufferedProtocol):
         if self._future is None:
             self._lose("something came that was not asked for")
             return
-        reader = self._reader
         try:
-            reader.came(nbytes)
+            whole = self._reader.came(nbytes)
         except TooLarge as error:
             self._end(error)
         except BadAnswer as error:
             self._lose(str(error))
         else:
-            if reader.whole:
+            if whole:
                 self._complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
