@@ -71,3 +71,11 @@ def test_a_record_that_was_cut_off_still_shows_its_traceback_as_lines() -> None:
 @given(line=st.text())
 def test_no_line_is_too_odd_to_show(line: str) -> None:
     assert readable(line)
+
+
+def test_what_would_command_a_terminal_is_quoted() -> None:
+    assert readable("hello-0 | \x1b[2J\x9b31mred\x07\r\tand \x7f") == [
+        "hello-0 | \\x1b[2J\\x9b31mred\\x07\\x0d\tand \\x7f"
+    ]
+    (line,) = readable('hello-0 | {"message": "\\u001b]0;title\\u0007"}')
+    assert line == "hello-0 | \\x1b]0;title\\x07"

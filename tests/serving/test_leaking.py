@@ -15,6 +15,8 @@ from tests.serving.conftest import Start
 from tests.serving.running import WITHIN, Running, service, step, until
 
 FILES = service("files", step("files", "leaking:files"))
+PRINTS = service("prints", step("prints", "leaking:prints"))
+FAIL = service("fail", step("fail", "fail"))
 MIB = 1 << 20
 
 
@@ -64,7 +66,7 @@ def test_a_worker_with_too_many_threads_leaves(start: Start) -> None:
 
 @pytest.mark.parametrize("way", ["print", "below", "child"])
 def test_a_step_that_prints_without_end_fills_no_disk_and_its_last_line_stands(start: Start, way: str) -> None:
-    running = start(service("prints", step("prints", "leaking:prints")))
+    running = start(PRINTS)
     assert running.content("prints", f"{way} 100".encode()).status == 200
     log, aside = running.log_path, Path(f"{running.log_path}.1")
     until(aside.exists, "the cut")
@@ -82,3 +84,15 @@ def test_a_log_that_is_far_too_large_is_cut_to_its_end_and_what_is_lost_is_count
     assert (len(aside), aside.endswith(b"the end")) == (150, True)
     assert log.read_bytes() == b"2857 bytes of output were left out here: it came too fast\n"
     assert not output.cut(str(log), most=100)
+
+
+def test_on_a_full_disk_a_step_that_prints_and_one_that_fails_are_answered(tmp_path: Path) -> None:
+    running = Running(tmp_path, Work(unit="unit", code="c", services=(FAIL, PRINTS)))
+    running.log_path.symlink_to("/dev/full")
+    running.start()
+    try:
+        assert running.content("prints", b"print 1").status == 200
+        assert running.content("fail", b"x").status == 500
+        assert running.content("prints", b"print 0").status == 200
+    finally:
+        running.stop()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 _LONGEST_BYTES = 1 << 20
 """A line without an end is cut here, so that it cannot fill our memory."""
+_COMMANDS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 def split(pieces: Iterable[bytes]) -> Iterator[str]:
@@ -28,8 +30,12 @@ def readable(line: str) -> list[str]:
     source, bar, text = line.partition(" | ")
     if not bar:
         source, text = "", line
-    shown = _told(text)
-    return [f"{source}{bar}{part}" for part in shown]
+    return [plain(f"{source}{bar}{part}") for part in _told(text)]
+
+
+def plain(line: str) -> str:
+    """A line that may go to a terminal: what would command it is quoted. Steps print what clients have sent."""
+    return _COMMANDS.sub(lambda match: f"\\x{ord(match[0]):02x}", line)
 
 
 def _told(text: str) -> list[str]:

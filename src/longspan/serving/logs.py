@@ -8,12 +8,14 @@ left out.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
 import traceback
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 from longspan.serving.graph import step_name
 from longspan.serving.runtimes import redact, request_id
@@ -77,8 +79,23 @@ class Records(logging.Handler):
         event(record.levelname.lower(), message, request=request_id.get(), step=step_name.get())
 
 
+class _Steady(io.FileIO):
+    """Where what cannot be written is counted and dropped: a step that prints to a full disk does not fail."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            _Flow.dropped += 1
+            return len(memoryview(data).cast("B"))
+
+
+def _steady(descriptor: int) -> io.TextIOWrapper:
+    raw = io.BufferedWriter(_Steady(descriptor, "wb", closefd=False))
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
 def install() -> None:
-    """Lines leave at once; `logging` from level info on becomes records."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    """Lines leave at once and never fail; `logging` from level info on becomes records."""
+    sys.stdout, sys.stderr = _steady(1), _steady(2)
     logging.basicConfig(level=logging.INFO, handlers=[Records()], format="%(message)s", force=True)

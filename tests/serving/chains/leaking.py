@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-KEPT = []
+KEPT: list[int] = []
 
 
 def files(content: bytes) -> bytes:

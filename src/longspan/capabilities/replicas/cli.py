@@ -8,7 +8,7 @@ import typer
 
 from longspan.base.errors import Unreachable
 from longspan.client.control import NotRunning
-from longspan.client.loglines import readable, split
+from longspan.client.loglines import plain, readable, split
 from longspan.client.options import File, Json, State
 from longspan.client.place import DEFAULT_FILE, Place
 from longspan.client.terminal import err, out, say, say_json, say_table
@@ -68,7 +68,7 @@ def logs(
     place.must_exist()
     try:
         for line in split(place.control.logs(follow=follow, request=request, unit=unit)):
-            for shown in [line] if raw else readable(line):
+            for shown in [plain(line) if out().is_terminal else line] if raw else readable(line):
                 print(shown, flush=follow)
     except NotRunning as error:
         if place.logs.is_dir():
