@@ -8,7 +8,7 @@ from pydantic import Field
 
 from longspan.spec.bindings import Padding, Sources, When
 from longspan.spec.resources import Resources
-from longspan.spec.scaling import Count, Scaling
+from longspan.spec.scaling import Scaling
 from longspan.spec.section import Section
 from longspan.spec.servers import Command, Serves, Url
 from longspan.spec.values import Name, Target, Tensor, TensorName
@@ -56,7 +56,7 @@ class Step(Section):
     """``STEP.NAME`` or ``not STEP.NAME``, a BOOL[1]: run it only then. What needs its outputs is not run either."""
     apart: bool = False
     """Run it in a unit of its own, ``SERVICE.STEP``, which has its own replicas."""
-    replicas: Count | None = None
+    replicas: Annotated[int, Field(ge=1, le=64)] | None = None
     """How many replicas of the step run side by side; such a step is a unit of its own. Default there: 1."""
     resources: Resources | None = None
     """What each replica of the step is granted; such a step is a unit of its own."""

@@ -1,126 +1,71 @@
-"""Servers that are there already, asked over real sockets: what `status` tells of them."""
+"""A server of somebody else's in the gateway: one that is there already, and one whose slot has a port."""
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
-from collections.abc import Iterator
-from pathlib import Path
+from msgspec.structs import replace
 
-import pytest
-
-from longspan.base.signatures import Signature, TensorType
-from longspan.capabilities.replicas.adapters import There
-from longspan.capabilities.replicas.adapters.ports import choose, is_free
-from longspan.capabilities.replicas.api import views
+from longspan.base.signatures import Signature
+from longspan.capabilities.replicas.decide import SECOND, Start, Trip, trip
 from longspan.spec.units import Unit
-from longspan.system.records import Wanted
+from longspan.system.records import Endpoint, Wanted
 from longspan.wire.orders import Limits, ServerWork, ServiceWork, StepWork, Work
-
-SIGNATURE = Signature({"text": TensorType("BYTES", (1,))}, {"text": TensorType("BYTES", (1,))})
-MODEL = {
-    "name": "upper",
-    "inputs": [{"name": "text", "datatype": "BYTES", "shape": [1]}],
-    "outputs": [{"name": "text", "datatype": "BYTES", "shape": [1]}],
-}
+from tests.capabilities.replicas.test_decide import NOW, endpoints, replica, want
 
 
-def wanted(address: str) -> Wanted:
-    step = StepWork(name="upper", repeatable=True, inputs={"text": "text"}, signature=SIGNATURE)
+def there(digest: str = "old", address: str = "127.0.0.1:9000", version: str = "v1") -> Wanted:
     service = ServiceWork(
-        name="words.upper",
-        version="1",
-        inputs=SIGNATURE.inputs,
-        outputs={"text": "upper.text"},
-        steps=(step,),
-        accepts={},
-        answers={},
-        limits=Limits(),
+        name="hello.far", version=version, inputs={}, outputs={}, steps=(), accepts={}, answers={}, limits=Limits(),
         internal=True,
+    )  # fmt: skip
+    server = ServerWork(model="far", address=address)
+    work = Work(unit="hello.far", services=(service,), server=server)
+    return Wanted(
+        unit=Unit(work=work, digest=digest, replicas=1, ready_within_seconds=60, settle_seconds=10), generation=1
     )
-    work = Work(unit="words.upper", services=(service,), server=ServerWork(model="upper", address=address))
-    unit = Unit(work=work, digest=work.digest(), replicas=1, ready_within_seconds=60, settle_seconds=0)
-    return Wanted(unit=unit, generation=3)
 
 
-class Other:
-    """Answers each question with what `answers` says, else 404; counts them."""
-
-    def __init__(self, listening: socket.socket) -> None:
-        self.answers = {"/v2/health/ready": {}, "/v2/models/upper": MODEL}
-        self.asked = 0
-        self._listening = listening
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                wire, _ = self._listening.accept()
-            except OSError:
-                return
-            with wire:
-                self.asked += 1
-                path = wire.recv(4096).split()[1].decode()
-                body = json.dumps(self.answers.get(path)).encode()
-                status = 200 if path in self.answers else 404
-                wire.sendall(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body))
-
-    def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join(10)
+FAR = Endpoint("hello.far", 0, "127.0.0.1:9000", "v1", "/v2/models/far")
 
 
-@pytest.fixture(params=["unix", "tcp"])
-def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Other, str]]:
-    if request.param == "tcp":
-        listening = socket.create_server(("127.0.0.1", 0))
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
-    else:
-        listening = socket.socket(socket.AF_UNIX)
-        listening.bind(str(tmp_path / "s"))
-        listening.listen()
-        address = f"unix:{tmp_path / 's'}"
-    made = Other(listening)
-    yield made, address
-    made.close()
+def caller(version: str = "v1") -> Wanted:
+    step = StepWork(
+        name="far", unit="hello.far", version=version, foreign=True, repeatable=False, inputs={},
+        signature=Signature({}, {}),
+    )  # fmt: skip
+    service = ServiceWork(
+        name="hello", version="1", inputs={}, outputs={}, steps=(step,), accepts={}, answers={}, limits=Limits()
+    )
+    unit = want(replicas=1).unit
+    return Wanted(unit=replace(unit, work=Work(unit="hello", services=(service,), calls=("hello.far",))), generation=1)
 
 
-def test_one_that_is_ready_and_fits_is_well_and_is_asked_once_a_second_at_most(other: tuple[Other, str]) -> None:
-    server, address = other
-    there = There()
-    for _ in range(5):
-        assert there.troubles([wanted(address)]) == {"words.upper": ""}
-    assert server.asked == 2
+def test_a_server_that_is_there_already_is_never_started_and_always_in_the_gateway() -> None:
+    assert trip([there()], [], frozenset(), NOW) == Trip((), (FAR,))
+    assert trip([there(address="unix:/run/far.sock")], [], frozenset(), NOW).endpoints[0].socket == "/run/far.sock"
 
 
-def test_one_that_does_not_fit_is_told_with_the_difference(other: tuple[Other, str]) -> None:
-    server, address = other
-    server.answers["/v2/models/upper"] = MODEL | {"outputs": [{"name": "text", "datatype": "FP32", "shape": [1]}]}
-    [trouble] = There().troubles([wanted(address)]).values()
-    assert trouble == "the server does not fit: output 'text' is declared as BYTES[1], and it gives FP32[1]"
+def test_who_calls_such_a_server_is_routed_once_the_gateway_knows_that_unit() -> None:
+    both, seen = [there(), caller()], [replica(0)]
+    assert trip(both, seen, frozenset(), NOW).endpoints == (FAR,)
+    # The address alone may be that of another unit.
+    assert trip(both, seen, frozenset({FAR.socket}), NOW).endpoints == (FAR,)
+    known = trip(both, seen, frozenset({FAR.socket}), NOW, clusters=frozenset({"hello.far"}))
+    assert known.endpoints == (*endpoints(0), FAR)
+    assert trip(both, seen, frozenset(), NOW, afresh=True).endpoints == (*endpoints(0), FAR)
 
 
-def test_one_that_is_not_ready_is_told_by_its_answer(other: tuple[Other, str]) -> None:
-    server, address = other
-    del server.answers["/v2/health/ready"]
-    assert There().troubles([wanted(address)]) == {"words.upper": "GET /v2/health/ready is answered 404"}
+def test_two_generations_that_call_one_server_in_two_ways_both_reach_it() -> None:
+    found = trip([there(), there("new", version="v2")], [], frozenset(), NOW).endpoints
+    assert [(one.socket, one.version) for one in found] == [("127.0.0.1:9000", "v1"), ("127.0.0.1:9000", "v2")]
 
 
-def test_one_that_is_away_is_a_dead_replica_without_a_process(tmp_path: Path) -> None:
-    want = wanted(f"unix:{tmp_path / 'nothing'}")
-    troubles = There().troubles([want])
-    [unit] = views([want], [], lambda _unit, _slot: (), there=troubles)
-    [replica] = unit.replicas
-    assert (unit.wanted, replica.pid, replica.state, replica.generation) == (1, None, "dead", 3)
-    assert "cannot be reached" in replica.last_log[0]
+def test_a_slot_with_a_port_is_routed_by_that_port() -> None:
+    (found,) = trip([want(replicas=1)], [replica(0, port=41001)], frozenset(), NOW).endpoints
+    assert found.socket == "127.0.0.1:41001"
 
 
-def test_a_chosen_port_is_free_and_nobody_else_s() -> None:
-    port = choose(taken=())
-    assert is_free(port)
-    with socket.create_server(("127.0.0.1", port)):
-        assert not is_free(port)
-        assert choose(taken=()) != port
+def test_what_replaces_a_process_that_died_keeps_its_port() -> None:
+    gone = replica(0, "dead", died_at=NOW - SECOND, port=41001)
+    (move,) = trip([want(replicas=1)], [gone], frozenset({"127.0.0.1:41001"}), NOW).moves
+    assert isinstance(move, Start)
+    assert move.slot.port == 41001
