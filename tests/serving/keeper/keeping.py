@@ -26,7 +26,7 @@ IMPATIENT = """\
 import sys
 from longspan.serving import __main__
 from longspan.serving.keeper import main, pulse
-pulse.EVERY_SECONDS, main.LEAST_SECONDS = 0.1, 0.3
+pulse.EVERY_SECONDS, main.LEAST_SECONDS, main.TURN_SECONDS = 0.05, 0.3, 0.05
 sys.exit(__main__.main(sys.argv[1:]))
 """
 """The same keeper, which bears no long silence."""

@@ -33,6 +33,11 @@ def answer(path: str) -> tuple[int, object]:
         if "other-type" in TOLD:
             return 200, MODEL | {"inputs": [{"name": "text", "datatype": "FP32", "shape": [1]}]}
         return 200, MODEL
+    if path == "/v2/health/live":
+        LIVED.append(path)
+        return 200, {}
+    if path == "/lived":
+        return 200, len(LIVED)
     if path == "/slow":
         time.sleep(0.25)
         return 200, "slow"
@@ -50,6 +55,7 @@ def answer(path: str) -> tuple[int, object]:
 
 
 GROWN: list[bytearray] = []
+LIVED: list[str] = []
 
 
 def serve(wire: socket.socket) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.system import free_port
 from tests.serving.keeper.keeping import Kept, alive, connected, gone
 from tests.serving.running import until
 
@@ -144,6 +145,13 @@ def test_a_connection_that_never_ends_is_waited_for_no_longer_than_a_request_may
     assert "1 connections are still open" in kept.log
 
 
+@pytest.mark.parametrize("on_a_port", [False, True])
+def test_a_server_that_answers_is_left_alone(keep: Keep, on_a_port: bool) -> None:
+    kept = keep(impatient=True, time_seconds=0.1, port_number=free_port() if on_a_port else 0).ready()
+    until(lambda: kept.get("/lived")[1] > 10, "it was asked for longer than a silence is borne")
+    assert kept.child.poll() is None
+
+
 def test_a_server_that_hangs_is_ended(keep: Keep) -> None:
     kept = keep(impatient=True, time_seconds=0.1).ready()
     server = kept.server_pid()
@@ -164,9 +172,7 @@ def test_a_second_sigterm_ends_it_at_once(keep: Keep) -> None:
 
 
 def test_a_server_on_a_port_is_drained_as_well(keep: Keep) -> None:
-    from longspan.capabilities.gateway.adapters import choose_port
-
-    kept = keep("{port}", port_number=choose_port()).ready()
+    kept = keep("{port}", port_number=free_port()).ready()
     assert kept.get("/environment")[1]["arguments"] == [str(kept.port)]
     with connected(kept.port) as wire:
         wire.sendall(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")

@@ -33,6 +33,8 @@ from longspan.wire.orders import Identity, Orders, ServerWork, decode_orders
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 """Seconds between two questions to a server that is not ready."""
+TURN_SECONDS = 1.0
+"""Longest pause between two looks at one that serves."""
 LOOK_SECONDS = 0.02
 """Between two looks at the connections of one that drains."""
 LEAVING_SECONDS = 10.0
@@ -84,7 +86,8 @@ class Keeper:
         [step] = orders.work.services[0].steps
         self._readiness = Readiness(self._address, work, step.signature)
         self._time_limit = orders.work.services[0].limits.time_seconds
-        self._pulse = Pulse(self._address, max(LEAST_SECONDS, 2 * self._time_limit))
+        # Where callers reach it, not where it has bound: that name is gone once it is ready.
+        self._pulse = Pulse(self._address if work.port else orders.socket, max(LEAST_SECONDS, 2 * self._time_limit))
 
     def keep(self) -> int:
         """Until the server ends, or is told to. Returns the exit code."""
@@ -130,7 +133,7 @@ class Keeper:
 
     def _serve(self) -> None:
         while not (self._told.leave or self._server.ended()):
-            self._turn(1.0, self._pulse.descriptors())
+            self._turn(TURN_SECONDS, self._pulse.descriptors())
             if not self._pulse.step():
                 raise LongspanError(f"the server hangs: it has answered nothing for {self._pulse.silent_seconds:.0f} s")
             if self._pace.due():
