@@ -35,7 +35,6 @@ PARTS_JOINED = 1024
 """Parts of a body that are joined into one: a body that comes byte by byte costs no more than its size."""
 BESIDE = 17
 """Bytes that may come for each of the body; chunks of a single byte need six. More is counted as if it were a head."""
-
 BODY_IDLE, BODY_WHOLE = 30 * SECOND, 300 * SECOND
 """How long a request that is being received may pause, and take in all: else 408."""
 
@@ -88,9 +87,6 @@ class Connection(Answering):
             self._large = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # CONNECT; it has been answered
-            self.hang_up()
-            return
         except httptools.HttpParserError as error:
             self._broken(error)
             return
@@ -108,6 +104,8 @@ class Connection(Answering):
     # The parser calls --------------------------------------------------------------------------------------
 
     def on_headers_complete(self) -> None:
+        if self.closing or (self.owed and not self.owed[-1].keep):
+            raise EOFError  # nothing is read behind the last request that is answered (RFC 9112, 9.6)
         fields, parser, urls = self._fields.copy(), self._parser, self._url
         self._fields.clear()
         url = urls.pop() if len(urls) == 1 else joined(urls)
@@ -253,7 +251,9 @@ class Connection(Answering):
     def _broken(self, error: httptools.HttpParserError) -> None:
         """The parser has stopped, by itself or since a callback raised."""
         cause = error.__context__
-        if isinstance(cause, Refused):
+        if self.closing or (self.owed and not self.owed[-1].keep):
+            self.closing = True
+        elif isinstance(cause, Refused):
             self._refuse(cause.error)
         elif isinstance(error, httptools.HttpParserCallbackError):
             # A fault of ours: nothing more can be said on this connection.

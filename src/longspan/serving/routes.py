@@ -17,7 +17,7 @@ from longspan.serving.admission import Door
 from longspan.serving.alone import Alone
 from longspan.serving.endpoint import Endpoint, refusal
 from longspan.serving.exchange import Exchange
-from longspan.serving.heads import measure
+from longspan.serving.heads import Refused, measure
 from longspan.serving.noted import Noted
 from longspan.wire import http1, oip
 from longspan.wire.orders import Identity
@@ -84,9 +84,11 @@ class Routes:
     def find(self, url: bytes, method: bytes) -> Route:
         """The route of a path that may carry a query, or stand in absolute form; or one that refuses.
 
-        Raises `Refused` 414.
+        Raises `Refused` 414; 501 for CONNECT, behind which comes no HTTP.
         """
         measure(url, {})
+        if method == b"CONNECT":
+            raise Refused(RequestError(501, "this server is no way to another"))
         path = url.partition(b"?")[0]
         if path[:7].lower() == b"http://":  # RFC 9112, 3.2.2: a server must accept it
             path = b"/" + path[7:].partition(b"/")[2]

@@ -1,0 +1,46 @@
+"""What stands behind the last request of a connection is not read, and the last one is the one that says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.serving.running import Running, receive, until
+
+TEXT = b"content-type: text/plain\r\n"
+SOON = b"POST /v1/services/%b HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n" + TEXT + b"\r\n0.01"
+SAME, LATER = SOON % b"same", SOON % b"later"
+ENDS = TEXT + b"content-length: 4\r\nconnection: %b\r\n\r\n0.02"
+
+
+def answers(worker: Running, *requests: bytes) -> list[bytes]:
+    """What comes until the worker closes, answer by answer."""
+    with worker.connect() as client:
+        client.sendall(b"".join(requests))
+        return [b"HTTP/1.1 " + part for part in receive(client).split(b"HTTP/1.1 ")[1:]]
+
+
+def good(worker: Running, endpoint: str) -> int:
+    """Requests that it has answered well."""
+    return worker.load(endpoint).requests.get(200, 0)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"POST /v1/services/later HTTP/1.1\r\nhost: a\r\n" + ENDS % b"close",
+        b"POST /v1/services/later HTTP/1.0\r\n" + ENDS % b"keep-alive",
+    ],
+)
+def test_nothing_is_run_that_stands_behind_a_request_that_ends_its_connection(shared: Running, last: bytes) -> None:
+    later, same = good(shared, "later"), good(shared, "same")
+    came = answers(shared, LATER, last, SAME, b"rubbish\r\n\r\n")
+    assert [answer[9:12] for answer in came] == [b"200", b"200"]
+    assert b"connection: close\r\n" in came[-1]
+    until(lambda: good(shared, "later") == later + 2, "the page to count both")
+    assert good(shared, "same") == same
+
+
+def test_connect_ends_the_connection_after_what_came_before_is_answered(shared: Running) -> None:
+    came = answers(shared, LATER, LATER, b"CONNECT other:443 HTTP/1.1\r\nhost: a\r\n\r\n\x16\x03\x01", SAME)
+    assert [answer[9:12] for answer in came] == [b"200", b"200", b"501"]
+    assert b"connection: close\r\n" in came[-1]
