@@ -106,6 +106,19 @@ def _outcome(decide: Any, header: str, status: int) -> Any:
         return error.problem
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", ['\\"', '"', '";', '","', ";q=", 'a/b;x="\\', ", "])
+def test_a_header_full_of_quotes_that_nothing_closes_costs_no_more_than_its_length(piece: str) -> None:
+    # Looking for the end of each took half a minute of the loop for 60 kB.
+    header = 'a/b;x="' + piece * (60_000 // len(piece))
+    with pytest.raises(RequestError):
+        Negotiator(ACCEPTS, {"image/png": "picture"}).answer_for(header)
+
+
+def test_a_quote_that_nothing_closes_goes_on_to_the_end() -> None:
+    assert BOTH.answer_for('text/plain, image/png;x="y, application/json')[0] == "text/plain"
+
+
 def test_what_is_remembered_is_bounded() -> None:
     negotiator = Negotiator({"*/*": "x"}, ANSWERS)
     for number in range(1_000):
