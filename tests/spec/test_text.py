@@ -121,6 +121,11 @@ def test_what_a_terminal_would_obey_is_shown_escaped() -> None:
     assert "\\x1b[31mred" in str(complaints[0])
 
 
+@pytest.mark.parametrize(("before", "place"), [("", "f:1:1"), ("a: 1\n...\n", "f:3:1")])
+def test_a_directive_that_the_parser_knows_nothing_of_is_told_with_its_place(before: str, place: str) -> None:
+    assert problem(f"{before}%YAML 1.5\n---\nb: 1\n").startswith(f"{place}: has a directive that is none")
+
+
 @given(st.text(max_size=200) | st.text("a1:-?[]{},#&*!|>'\"%@`\\ \n\t~.", max_size=80))
 def test_any_text_is_read_or_complained_about(text: str) -> None:
     try:

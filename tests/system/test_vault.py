@@ -45,6 +45,21 @@ def test_what_is_no_code_is_left_out(folder: Path, tmp_path: Path) -> None:
     assert paths(folder, folder / "longspan.yaml") == {"steps.py", "parts/words.txt", ".gitignore", "inside.txt"}
 
 
+def test_a_line_of_gitignore_that_is_no_pattern_names_nothing(folder: Path) -> None:
+    (folder / "run.log").write_text("x")
+    (folder / "keep.log").write_text("x")
+    (folder / ".gitignore").write_text("\\\n!\n*.log\n!keep.log\n")
+    assert paths(folder) == {"steps.py", "parts/words.txt", ".gitignore", "keep.log"}
+
+
+def test_a_file_whose_name_is_no_text_is_refused_unless_it_is_ignored(folder: Path) -> None:
+    (folder / os.fsdecode(b"odd\xff.txt")).write_text("x")
+    with pytest.raises(Refused, match=r"name of odd\\udcff\.txt is no UTF-8 text"):
+        paths(folder)
+    (folder / ".gitignore").write_text("odd*\n")
+    assert paths(folder) == {"steps.py", "parts/words.txt", ".gitignore"}
+
+
 def test_a_changed_byte_is_another_tree_and_a_touched_file_is_not(folder: Path) -> None:
     before = survey(folder, leave_out=set(), limit_bytes=LIMIT).digest()
     os.utime(folder / "steps.py", (1, 1))

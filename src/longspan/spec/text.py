@@ -42,6 +42,7 @@ NODE_LIMIT = 20_000
 """Values in all, those that aliases repeat counted each time."""
 
 _DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*%")
+_PERCENT = re.compile("^%", re.MULTILINE)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -113,6 +114,11 @@ def _events(text: str, file: str) -> Iterator[Any]:
     except YAMLError as error:
         problem = f"cannot be read as YAML: {printable(str(error), 200)}"
         raise Invalid((Complaint(file, 1, 1, "", problem),)) from None
+    except (AssertionError, IndexError, ValueError) as error:
+        # Of versions in a directive the parser asserts what it should say, and says not where.
+        line, column = _position(text[: found.start()] if (found := _PERCENT.search(text)) else "")
+        problem = f"has a directive that is none: {printable(str(error), 200)}"
+        raise Invalid((Complaint(file, line, column, "", problem, "Take out the lines that begin with %."),)) from None
 
 
 # ----------------------------------------------------------------------------------------- composing

@@ -157,8 +157,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _files(folder: Path, leave_out: AbstractSet[Path]) -> Iterator[tuple[str, int]]:
     root = folder.resolve()
-    ignore = folder / ".gitignore"
-    ignored = GitIgnoreSpec.from_lines(ignore.read_text(errors="replace").splitlines() if ignore.is_file() else ())
+    ignored = _ignored(folder / ".gitignore")
     for here, folders, names in os.walk(root):
         inside = PurePosixPath(Path(here).relative_to(root).as_posix())
         folders[:] = sorted(
@@ -175,4 +174,29 @@ def _files(folder: Path, leave_out: AbstractSet[Path]) -> Iterator[tuple[str, in
             if path.resolve() in leave_out or ignored.match_file(relative):
                 continue
             if path.is_file() and path.resolve().is_relative_to(root):
-                yield relative, path.stat().st_size
+                yield _sayable(relative, folder.name), path.stat().st_size
+
+
+def _ignored(file: Path) -> GitIgnoreSpec:
+    """What it names. A line that is no pattern names nothing, as git has it."""
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    return GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
+
+
+def _sayable(path: str, folder: str) -> str:
+    """The path, if every reader of a generation can have it: in UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        remedy = "Rename it, or name it in .gitignore"
+        raise Refused(f"the name of {shown} is no UTF-8 text", at=folder, remedy=remedy) from None
+    return path
