@@ -51,6 +51,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._lose(f"not HTTP: {error}")
+        except httptools.HttpParserUpgrade:
+            self._lose("not HTTP/1.1 any more: the answer changes to another protocol")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
