@@ -19,7 +19,8 @@ class Limits(Section):
     body: Annotated[int, size("1KiB", "1GiB")] = 16 << 20
     """The largest request body. The gateway holds a body whole while it may have to send it again."""
     queue: Annotated[int, Field(ge=1, le=65_536)] = 256
-    """Requests of one replica that may wait; one more is answered 503 with Retry-After."""
+    """Requests of one replica that may wait; one more is answered 503 with Retry-After. Fewer may, where requests have
+    waited for longer than two seconds: then what would wait for long is refused at once."""
     time: Annotated[timedelta, duration("10ms", "1h")] = timedelta(seconds=30)
     """How long a request may take, waiting included, before it is answered 504."""
     fan_out: Annotated[int, Field(ge=1, le=65_536)] = 1024
