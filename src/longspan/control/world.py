@@ -27,12 +27,13 @@ from longspan.capabilities.scaling import run as scaling
 from longspan.capabilities.scaling.adapters import Scaler
 from longspan.client.control import SOCKET
 from longspan.control.snapshot import Memory, Snapshot
+from longspan.spec.gateway import Gateway
 from longspan.spec.system import System
 from longspan.spec.units import Unit
 from longspan.system.database import open_database
 from longspan.system.ledger import Ledger
 from longspan.system.locks import holder, take
-from longspan.system.records import GatewayWanted, Generation, Slot, Wanted
+from longspan.system.records import Cors, GatewayWanted, Generation, Slot, Wanted
 from longspan.system.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class World:
         self.scaling = Scaler(self.ledger, self.generations.units, self.generations.machine)
         self._watch, self._clock = watch, clock
         self._choosing = threading.Lock()
+        self._read: tuple[int, Gateway] | None = None
         served = self.ledger.current()
         self.seen = Snapshot(in_force=served.number if served else None)
         self.stopping = False
@@ -137,7 +139,12 @@ class World:
             works = {want.unit.name: want.unit.work for want in (*staying, *reversed(wanted))}
             try:
                 gateway.converge(
-                    GatewayWanted(port=self.port(leading), works=tuple(works.values()), endpoints=concluded.endpoints),
+                    GatewayWanted(
+                        port=self.port(leading),
+                        works=tuple(works.values()),
+                        endpoints=concluded.endpoints,
+                        cors=self.cors(leading),
+                    ),
                     seen,
                     self.gateway,
                     self.gateway,
@@ -224,7 +231,7 @@ class World:
 
     def port(self, generation: Generation) -> int:
         """The gateway's port: the file's, or the one that was chosen for ``port: 0`` and kept."""
-        port = System.from_canonical(generation.accepted.system).gateway.port
+        port = self._gateway(generation).port
         if port:
             return port
         with self._choosing:  # the first trip and the first question about the status ask at once
@@ -232,6 +239,18 @@ class World:
                 kept = str(gateway_adapters.choose_port())
                 self.ledger.remember("port", kept)
         return int(kept)
+
+    def cors(self, generation: Generation) -> Cors | None:
+        """Which pages of other origins may call the gateway, as the file says."""
+        if (said := self._gateway(generation).cors) is None:
+            return None
+        return Cors(tuple(said.origins), tuple(said.headers), int(said.max_age.total_seconds()))
+
+    def _gateway(self, generation: Generation) -> Gateway:
+        """That section of its file; the last one is kept, since each trip asks."""
+        if self._read is None or self._read[0] != generation.number:
+            self._read = generation.number, System.from_canonical(generation.accepted.system).gateway
+        return self._read[1]
 
     def give_up_stopped(self) -> None:
         """A generation that was on its way when everything stopped has failed: there is nothing left to judge.

@@ -87,6 +87,14 @@ class Endpoint(msgspec.Struct, frozen=True, order=True):
     """A server of somebody else's knows the step as this, ``/v2/models/MODEL``; empty: it is one of ours."""
 
 
+class Cors(msgspec.Struct, frozen=True):
+    """Pages of which other origins a browser may let call."""
+
+    origins: tuple[str, ...]
+    headers: tuple[str, ...] = ()
+    max_age_seconds: int = 600
+
+
 class GatewayWanted(msgspec.Struct, frozen=True, kw_only=True):
     """What Envoy shall do: listen here, know these units, send to these endpoints.
 
@@ -96,6 +104,7 @@ class GatewayWanted(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     works: tuple[Work, ...]
     endpoints: tuple[Endpoint, ...]
+    cors: Cors | None = None
 
 
 EDS = "eds/"

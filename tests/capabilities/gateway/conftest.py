@@ -22,7 +22,7 @@ from longspan.capabilities.gateway.decide import in_force
 from longspan.capabilities.gateway.run import converge, wind_down
 from longspan.client.connection import UnixConnection
 from longspan.client.load import Background, Plan, Request
-from longspan.system.records import Endpoint, GatewaySeen, GatewayWanted
+from longspan.system.records import Cors, Endpoint, GatewaySeen, GatewayWanted
 from longspan.wire.orders import Work
 from tests.capabilities.gateway import upstream
 from tests.capabilities.gateway.works import VERSION
@@ -80,9 +80,9 @@ class Site:
     def trip(self) -> GatewaySeen:
         return looked(self.wish, self.envoy)
 
-    def tell(self, *works: Work, endpoints: tuple[Endpoint, ...] = ()) -> GatewaySeen:
+    def tell(self, *works: Work, endpoints: tuple[Endpoint, ...] = (), cors: Cors | None = None) -> GatewaySeen:
         """Make trips until Envoy does what is wanted."""
-        self.wish = GatewayWanted(port=self.port, works=works, endpoints=endpoints)
+        self.wish = GatewayWanted(port=self.port, works=works, endpoints=endpoints, cors=cors)
         until(lambda: in_force(self.wish, self.trip(), VERSION), why="the wish in force")
         return self.trip()
 

@@ -18,6 +18,7 @@ import pytest
 
 from longspan.capabilities.gateway.adapters import find_envoy
 from longspan.capabilities.gateway.decide import first_files
+from longspan.system.records import Cors
 from longspan.wire.orders import ServerWork
 from tests.capabilities.gateway.works import VERSION, apart, endpoint, foreign, model, step, wanted, work
 
@@ -36,6 +37,11 @@ CASES = {
         apart("read.find"),
         apart("read.write", version="b2", repeatable=False, seconds=5),
         endpoints=(endpoint("read"), endpoint("read.find", 0, "a1"), endpoint("read.find", 1, "a2")),
+    ),
+    "pages-of-other-origins": wanted(
+        work("hello"),
+        endpoints=(endpoint("hello"),),
+        cors=Cors(("https://app.example", "http://localhost:3000"), ("X-Team",)),
     ),
     "servers-of-somebody-else": wanted(
         work("read", step("look")),
@@ -65,6 +71,7 @@ def rendered(case: str) -> dict[str, str]:
 def test_a_wish_becomes_the_files_that_were_reviewed(case: str) -> None:
     every_time = EVERY_TIME | (OF_STEPS_APART if case in WITH_STEPS_APART else set())
     shown = {name for name in rendered(case) if case == "one-service" or name in every_time or name.startswith("eds-")}
+    shown |= {"lds"} if case == "pages-of-other-origins" else set()
     files = {f"{name}.json": text for name, text in rendered(case).items() if name in shown}
     folder = GOLDEN / case
     if os.environ.get("GOLDEN") == "write":
@@ -103,8 +110,8 @@ def whole(files: dict[str, str]) -> dict[str, Any]:
         del http["rds"], listener["@type"]
         http["route_config"] = {key: value for key, value in kinds[table]["resources"][0].items() if key != "@type"}
         if table == "rds":
-            del http["http_filters"][0]["config_discovery"]
-            http["http_filters"][0]["typed_config"] = kinds["ecds"]["resources"][0]["typed_config"]
+            del http["http_filters"][-2]["config_discovery"]
+            http["http_filters"][-2]["typed_config"] = kinds["ecds"]["resources"][0]["typed_config"]
     clusters = kinds["cds"]["resources"]
     for cluster in clusters:
         if cluster["type"] == "EDS":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from longspan.base.signatures import Signature, TensorType
-from longspan.system.records import Endpoint, GatewayWanted
+from longspan.system.records import Cors, Endpoint, GatewayWanted
 from longspan.wire.orders import Limits, ModelWork, ServerWork, ServiceWork, StepWork, Work
 
 VERSION = "0.1.0"
@@ -66,5 +66,7 @@ def endpoint(unit: str, slot: int = 0, version: str = "", *, at: str = "", path:
     return Endpoint(unit, slot, at or f"run/{unit}/{slot}.sock", version, path)
 
 
-def wanted(*works: Work, endpoints: tuple[Endpoint, ...] = (), port: int = 8080) -> GatewayWanted:
-    return GatewayWanted(port=port, works=works, endpoints=endpoints)
+def wanted(
+    *works: Work, endpoints: tuple[Endpoint, ...] = (), port: int = 8080, cors: Cors | None = None
+) -> GatewayWanted:
+    return GatewayWanted(port=port, works=works, endpoints=endpoints, cors=cors)

@@ -96,14 +96,14 @@ def _clusters(units: Iterable[str], wanted: GatewayWanted) -> File:
 def _last(wanted: GatewayWanted, version: str) -> tuple[File, ...]:
     readiness = listener.readiness(work.unit for work in wanted.works)
     return (
-        _file("rds", [routes.routes(wanted.works, version)]),
+        _file("rds", [routes.routes(wanted.works, version, wanted.cors)]),
         _file("egress", [egress.routes(wanted.works, wanted.endpoints)]),
         _file("ecds", [readiness]),
     )
 
 
 def _listeners(wanted: GatewayWanted) -> File:
-    return _file("lds", [listener.listener(wanted.port), egress.listener()])
+    return _file("lds", [listener.listener(wanted.port, cors=wanted.cors is not None), egress.listener()])
 
 
 def _file(kind: str, resources: list[Mapping[str, Any]]) -> File:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from longspan.capabilities.gateway.decide.connections import connections
+from longspan.capabilities.gateway.decide.cors import http_filter
 from longspan.capabilities.gateway.decide.limits import CONNECTIONS, HEAP_BYTES
 from longspan.capabilities.gateway.decide.paths import ADMIN_SOCKET, TYPE, kind_path, watched
 from longspan.capabilities.gateway.decide.replies import local_replies, of_outside
@@ -59,11 +60,13 @@ def _at(action: str, share: float) -> dict[str, Any]:
     return {"name": action, "triggers": [{"name": _HEAP, "threshold": {"value": share}}]}
 
 
-def listener(port: int) -> dict[str, Any]:
-    """The one TCP listener: 127.0.0.1, HTTP/1.1 and HTTP/2 without TLS on the same port."""
-    http = connections(
-        "gateway", table="main", kind="rds", replies=local_replies(of_outside()), filters=[_readiness_filter()]
-    )
+def listener(port: int, *, cors: bool = False) -> dict[str, Any]:
+    """The one TCP listener: 127.0.0.1, HTTP/1.1 and HTTP/2 without TLS on the same port.
+
+    `cors`: the routes say which pages of other origins may call.
+    """
+    filters = [*([http_filter()] if cors else []), _readiness_filter()]
+    http = connections("gateway", table="main", kind="rds", replies=local_replies(of_outside()), filters=filters)
     return {
         "@type": f"{TYPE}envoy.config.listener.v3.Listener",
         "name": "gateway",

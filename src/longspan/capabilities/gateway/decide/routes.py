@@ -12,9 +12,11 @@ from typing import Any
 
 from longspan.base.units import format_size
 from longspan.capabilities.gateway.decide.clusters import CONTROL
+from longspan.capabilities.gateway.decide.cors import allowed
 from longspan.capabilities.gateway.decide.limits import RETRY_SECONDS, SLACK_BYTES
 from longspan.capabilities.gateway.decide.paths import TYPE
 from longspan.capabilities.gateway.decide.retries import retries
+from longspan.system.records import Cors
 from longspan.wire.orders import Limits, ServiceWork, Work
 
 EXTENSIONS = ("binary_tensor_data",)
@@ -30,8 +32,12 @@ METADATA = "longspan"
 """Under this name a route says what Envoy's own answers should say; see `replies`."""
 
 
-def routes(works: Sequence[Work], version: str) -> dict[str, Any]:
-    """The table of routes. Where two works answer for one name, the first has it."""
+def routes(works: Sequence[Work], version: str, cors: Cors | None = None) -> dict[str, Any]:
+    """The table of routes. Where two works answer for one name, the first has it.
+
+    `cors`: which pages of other origins may call them.
+    """
+    may = {"typed_per_filter_config": allowed(cors)} if cors is not None else {}
     taken: dict[str, list[dict[str, Any]]] = {}
     for work in works:
         for service in work.services:
@@ -61,7 +67,7 @@ def routes(works: Sequence[Work], version: str) -> dict[str, Any]:
                 "include_request_attempt_count": True,
                 # Requests come first: routes are tried in order, and nobody waits for a health check.
                 "routes": [
-                    *(route for _, mine in sorted(taken.items()) for route in mine),
+                    *(route | may for _, mine in sorted(taken.items()) for route in mine),
                     *_of_the_gateway_itself(version),
                     *_pages(),
                 ],
