@@ -15,7 +15,20 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import agreement, cpu, file_type, gateway, megabyte, ramp, read_text, remote, replica, scaling, start
+from benchmarks import (
+    agreement,
+    client,
+    cpu,
+    file_type,
+    gateway,
+    megabyte,
+    ramp,
+    read_text,
+    remote,
+    replica,
+    scaling,
+    start,
+)
 from benchmarks.figures import Figure, about, machine, table, write
 from benchmarks.overload import told as overload
 from benchmarks.spread import PAIRS
@@ -30,6 +43,7 @@ PARTS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "file-type": file_type.figures,
     "read-text": read_text.figures,
     "remote": remote.figures,
+    "client": client.figures,
     "scaling": scaling.figures,
     "replica": replica.figures,
     "model": agreement.figures,
