@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -237,19 +236,36 @@ def test_the_program_in_c_survives_hostile_bytes(tmp_path: Path) -> None:
         b'{"id":"a\\u00e9","inputs":[{"name":"words","datatype":"BYTES","shape":[3],"data":["\\ud83d\\ude00",'
         b'["b\\n\\"\\\\"],"\xd0\xb6"]}],"outputs":[{"name":"hash"}]}'
     )
-    with subprocess.Popen([program, path], stderr=subprocess.PIPE) as server:
-        until(lambda: Path(path).exists(), "it listens")
+    server = _listening(program, path)
+    try:
         assert b"200 OK" in _said(path, _post(good))
         for _ in range(HOSTILE):
-            _said(
-                path,
-                _hurt(_post(bytes(_hurt(good, drawn))), drawn) if drawn.random() < 0.3 else _post(_hurt(good, drawn)),
-            )
+            text = _post(_hurt(good, drawn))
+            _said(path, _hurt(text, drawn) if drawn.random() < 0.3 else text)
         assert server.poll() is None
         assert b"200 OK" in _said(path, _post(good))
-        server.send_signal(signal.SIGTERM)
-        _, told = server.communicate(timeout=10)
-    assert (server.returncode, told) == (0, b"")
+        server.terminate()
+        assert server.wait(10) == 0
+    finally:
+        server.kill()
+        server.wait(10)
+    assert Path(f"{path}.log").read_text() == ""
+
+
+def _listening(program: Path, path: str) -> subprocess.Popen[bytes]:
+    """The program, once it listens. Where addresses are drawn from a wide range, the sanitizer's own start fails now
+    and then, and for ever (google/sanitizers, issue 1614); then it is started again."""
+    for _ in range(10):
+        with Path(f"{path}.log").open("wb") as log:
+            server = subprocess.Popen([program, path], stderr=log)
+        end = time.monotonic() + 3
+        while time.monotonic() < end and server.poll() is None:
+            if Path(path).exists():
+                return server
+            time.sleep(0.005)
+        server.kill()
+        server.wait(10)
+    raise AssertionError(f"it does not start: {Path(f'{path}.log').read_text()[:2000]}")
 
 
 def _post(body: bytes) -> bytes:
