@@ -57,6 +57,7 @@ def test_a_child_of_a_stream_ends_where_it_would_give_its_first_value(forking: R
 def test_processes_that_a_step_starts_and_hears_work(forking: Running) -> None:
     answer = forking.content("others", b"hello")
     assert (answer.status, answer.body) == (200, b"56 HELLO")
+    assert forking.request("GET", "/v2/health/ready").status == 200, "a signal to a child is not for the worker"
 
 
 def test_a_child_that_outlives_its_worker_keeps_nobody_waiting_at_its_socket(start: Start) -> None:

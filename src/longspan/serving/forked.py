@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import stat
 import threading
@@ -29,6 +30,10 @@ def guard(loop: asyncio.AbstractEventLoop, paths: Container[str]) -> None:
     def in_child() -> None:
         global _COPY  # noqa: PLW0603 - the process itself is another one now
         _COPY = True
+        # A signal that it gets would wake the worker's loop, which would take it for its own: SIGTERM, and leave.
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(OSError):
             _let_go(paths)
         if threading.get_ident() == thread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,6 +55,11 @@ def asks_others(content: bytes) -> bytes:
     process.start()
     sent = ours.recv()
     process.join()
+    asleep = context.Process(target=time.sleep, args=(3600,))
+    asleep.start()
+    asleep.terminate()
+    asleep.join()
+    assert asleep.exitcode == -signal.SIGTERM
     shouted = subprocess.run(["tr", "a-z", "A-Z"], input=sent, capture_output=True, check=True).stdout
     return b"%d %b" % (sum(doubled), shouted)
 
