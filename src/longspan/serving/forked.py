@@ -20,27 +20,36 @@ import stat
 import threading
 from collections.abc import Container
 
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 _COPY = False
 
 
 def guard(loop: asyncio.AbstractEventLoop, paths: Container[str]) -> None:
     """From now on children let go of sockets of these paths, on whichever end. Called once, on the loop."""
-    thread = threading.get_ident()
+    thread, masks = threading.get_ident(), threading.local()
+
+    def before() -> None:
+        # One that comes while the child still has the worker's handlers waits until it has its own.
+        masks.old = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+
+    def after() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.old)
 
     def in_child() -> None:
         global _COPY  # noqa: PLW0603 - the process itself is another one now
         _COPY = True
         # A signal that it gets would wake the worker's loop, which would take it for its own: SIGTERM, and leave.
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDS:
             signal.signal(number, signal.SIG_DFL)
+        after()
         with contextlib.suppress(OSError):
             _let_go(paths)
         if threading.get_ident() == thread:
             # A child that waits for something would run the worker's loop: its first turn is its last.
             loop.call_soon(os._exit, 0)
 
-    os.register_at_fork(after_in_child=in_child)
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=in_child)
 
 
 def end_if_copy() -> None:
