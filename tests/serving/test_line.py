@@ -92,13 +92,13 @@ def test_a_greedy_connection_leaves_places_to_the_others() -> None:
 def test_what_has_left_the_line_counts_no_more() -> None:
     made = line()
     made.join(0, 256, 1, 0, HOUR, b"a")
-    for waiting in range(1, 228):
+    for waiting in range(1, 171):
         made.join(waiting, 256, 1, 0, HOUR, b"a")
     with pytest.raises(RequestError):
-        made.join(228, 256, 1, 0, HOUR, b"a")
-    for _ in range(200):
+        made.join(171, 256, 1, 0, HOUR, b"a")
+    for _ in range(150):
         made.leave(b"a")
-    made.join(28, 256, 1, 0, HOUR, b"a")
+    made.join(21, 256, 1, 0, HOUR, b"a")
     made.leave(b"never came")
 
 

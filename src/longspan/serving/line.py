@@ -32,7 +32,7 @@ RUSH = 2 * SECOND
 LONGEST, SHORTEST = 3 * SECOND, SECOND // 2
 """Then one may have to wait so long, and in the end only so long: enough for a replica that is away to come back, as
 long as that takes a few seconds."""
-SHARE = 8
+SHARE = 2
 EACH_PART = 4
 """What a request takes is what the last took to a quarter, and to the rest what was known before."""
 
