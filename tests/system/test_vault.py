@@ -48,8 +48,18 @@ def test_what_is_no_code_is_left_out(folder: Path, tmp_path: Path) -> None:
 def test_a_line_of_gitignore_that_is_no_pattern_names_nothing(folder: Path) -> None:
     (folder / "run.log").write_text("x")
     (folder / "keep.log").write_text("x")
-    (folder / ".gitignore").write_text("\\\n!\n*.log\n!keep.log\n")
+    (folder / ".gitignore").write_text("\\\n!\n[]-]\n*.log\n!keep.log\n")
     assert paths(folder) == {"steps.py", "parts/words.txt", ".gitignore", "keep.log"}
+
+
+@pytest.mark.timeout(20)
+def test_a_line_of_gitignore_takes_no_longer_for_its_stars(folder: Path) -> None:
+    (folder / ("a" * 40)).write_text("x")
+    (folder / ".gitignore").write_text("*" * 10_000 + "b\n# " + "* " * 100 + "\n")
+    assert "a" * 40 in paths(folder)
+    (folder / ".gitignore").write_text("*.log\n" + "*a" * 40 + "b\n")
+    with pytest.raises(Refused, match=r"^\.gitignore:2: has more than 8 \* in one line"):
+        paths(folder)
 
 
 def test_a_file_whose_name_is_no_text_is_refused_unless_it_is_ignored(folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import threading
@@ -24,6 +25,8 @@ from longspan.base.units import format_size
 
 _LEFT_OUT = {".longspan", ".git", "__pycache__", ".hg", ".svn"}
 _MOST_FILES = 20_000
+_MOST_STARS = 8
+_STARS = re.compile(r"(?<!\\)\*{3,}")
 _CHUNK = 1 << 20
 _EXECUTABLE = "+x"
 
@@ -178,15 +181,23 @@ def _files(folder: Path, leave_out: AbstractSet[Path]) -> Iterator[tuple[str, in
 
 
 def _ignored(file: Path) -> GitIgnoreSpec:
-    """What it names. A line that is no pattern names nothing, as git has it."""
-    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
-    return GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
+    """What it names. A line that is no pattern names nothing, as git has it. Raises `Refused`."""
+    lines = []
+    for number, line in enumerate(file.read_text(errors="replace").splitlines() if file.is_file() else (), 1):
+        pattern = _STARS.sub("*", line)  # as git reads three or more
+        if pattern.count("*") > _MOST_STARS and not pattern.startswith("#"):
+            # A name is tried against each way to share it out among them.
+            remedy = "Write it as several lines"
+            raise Refused(f"has more than {_MOST_STARS} * in one line", at=f"{file.name}:{number}", remedy=remedy)
+        if _is_pattern(pattern):
+            lines.append(pattern)
+    return GitIgnoreSpec.from_lines(lines)
 
 
 def _is_pattern(line: str) -> bool:
     try:
         GitIgnoreSpec.from_lines([line])
-    except ValueError:
+    except (ValueError, re.error):
         return False
     return True
 
