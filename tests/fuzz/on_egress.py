@@ -40,6 +40,9 @@ def run(data: bytes) -> None:
     raw = expanded(raw)
     whole = _asked([raw])
     other = _asked(cut(raw, steering))
+    if raw.endswith((b"\r", b"\n")):
+        # An empty line behind an answer is passed over, unless it comes by itself: then nobody had asked.
+        whole.usable = other.usable = whole.usable and other.usable
     if whole != other:
         # Heads and bodies beyond the bounds are noticed sooner or later.
         early = {whole.kind, other.kind} <= {"Lost", "TooLarge"} and not (whole.usable or other.usable)
