@@ -132,16 +132,6 @@ def test_a_wrong_answer_is_a_failure_even_with_200_and_so_is_one_the_check_canno
     assert report.ok == report.latency.count == 38
 
 
-def test_a_refusal_may_be_an_answer_that_is_judged_like_any_other(socket: Path) -> None:
-    def check(answer: Answer) -> str:
-        return "" if (answer.status, dict(answer.headers)[b"retry-after"]) == (503, b"2") and answer.number else "first"
-
-    refusal = b"HTTP/1.1 503 Busy\r\nretry-after: 2\r\ncontent-length: 2\r\n\r\nno"
-    with Server(socket, always(refusal)) as server:
-        report = run(plan(server.address, check=check, judged=(200, 503)))
-    assert (report.ok, reasons(report)) == (39, {"wrong answer: first": 1})
-
-
 def test_nobody_listening_fails_every_request(socket: Path) -> None:
     report = run(plan(f"unix:{socket}"))
     assert reasons(report) == {"no such socket": 40}
