@@ -48,7 +48,7 @@ def fold(name: str, folder: Path) -> str:
         again.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.fuzz.guided {name} "{made}/findings" "$@"\n')
         again.chmod(0o700)
         subprocess.run(
-            [again, "-merge=1", "-rss_limit_mb=2048", "-timeout=10", merged, kept, grown],
+            [again, "-merge=1", "-rss_limit_mb=2048", "-timeout=10", f"-artifact_prefix={made}/", merged, kept, grown],
             cwd=ROOT, timeout=MERGED_WITHIN_SECONDS, check=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={"FUZZ_ARGV0": str(again), "PATH": "/usr/bin:/bin"},

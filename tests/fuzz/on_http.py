@@ -187,16 +187,22 @@ def _good_ones_are_answered(answers: Answers, raw: bytes) -> None:
 
 
 def _alike(whole: Answers, other: Answers, raw: bytes) -> None:
+    """The same answers; but a request that breaks a bound may also do so sooner or later than it is malformed."""
     if whole == other:
         return
-    least = min(len(whole.given), len(other.given))
-    if whole.open == other.open is False and len(whole.given) == len(other.given):
-        # The end may be seen in another light: a body that is too long, or one that is malformed further on.
-        statuses = {int(answers.given[-1][9:12]) for answers in (whole, other)}
-        assert whole.given[:-1] == other.given[:-1]
-        assert statuses <= _BOUNDED | {400}, f"ended by {statuses}"
-        return
-    extra = [*whole.given[least:], *other.given[least:]]
-    bounded = len(extra) == 1 and int(extra[0][9:12]) in _BOUNDED and len(raw) > _BOUNDS_BYTES
-    assert whole.given[:least] == other.given[:least], "other answers when cut, or when answered later"
-    assert bounded, f"{len(whole.given)} answers (open: {whole.open}), cut {len(other.given)} (open: {other.open})"
+    pairs = zip(whole.given, other.given, strict=False)
+    least = next(
+        (index for index, (one, two) in enumerate(pairs) if one != two), min(len(whole.given), len(other.given))
+    )
+    ends = [_end(answers, least) for answers in (whole, other)]
+    bounded = len(raw) > _BOUNDS_BYTES and any(end in _BOUNDED for end in ends)
+    assert bounded or (ends[0] and ends[1] and set(ends) <= _BOUNDED | {400}), (
+        f"from answer {least} on other answers when cut, or when answered later: {whole.given[least : least + 2]} "
+        f"(open: {whole.open}), {other.given[least : least + 2]} (open: {other.open})"
+    )
+
+
+def _end(answers: Answers, at: int) -> int:
+    """The status of the answer that ends the connection there; 0 when there is none."""
+    last = answers.given[at:]
+    return int(last[0][9:12]) if len(last) == 1 and not answers.open else 0
