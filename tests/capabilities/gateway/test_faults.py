@@ -85,7 +85,8 @@ def test_a_request_cut_off_is_not_sent_again_where_a_step_is_not_repeatable(site
     site.up(once)
     site.tell(work("once", step("look"), step("charge", repeatable=False)), endpoints=(once,))
     answer = site.call("/v2/models/once/infer?die=1")
-    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    # A client tries again by itself where it finds a Retry-After.
+    assert (answer.status, "retry-after" in answer.headers) == (503, False)
     assert answer.error == (
         "a replica of once died at work on this request; "
         "not sent again, because its step charge is not marked repeatable"

@@ -121,7 +121,8 @@ class _Call:
         except TooLarge as large:
             raise verdict.wrong(self._name, str(large)) from Said("the head of such an answer, or a part of it")
         except Lost as lost:
-            raise verdict.lost(self._name) from Said(str(lost))
+            cut = verdict.lost(self._name)
+            raise (cut if self._repeatable else verdict.unsure(cut)) from Said(str(lost))
         except Unreachable as unreachable:
             raise verdict.unreachable(self._name) from Said(str(unreachable))
 
@@ -134,9 +135,13 @@ class _Call:
         elif answer.status != 404:
             self._edge.answered()
         if self._foreign:
-            return verdict.of_server(self._name, answer.status, answer.body)
-        text = verdict.told(answer.body)
-        return verdict.refused(self._name, answer.status, text, by_step=by_step, seconds=seconds)
+            error = verdict.of_server(self._name, answer.status, answer.body)
+        else:
+            text = verdict.told(answer.body)
+            error = verdict.refused(self._name, answer.status, text, by_step=by_step, seconds=seconds)
+        # Whoever refuses before anything is done says so by a Retry-After of its own.
+        begun = answer.status in (502, 503) and seconds is None and not self._repeatable
+        return verdict.unsure(error) if begun else error
 
 
 def _number(text: bytes | None) -> int | None:

@@ -109,6 +109,13 @@ def unsayable(step: str, problem: str, *, by_client: bool) -> RequestError:
     return RequestError(400, f"step {step!r}: {problem}") if by_client else wrong(step, problem)
 
 
+def unsure(error: RequestError) -> RequestError:
+    """The same without Retry-After, which says that nothing was done: for a step that must not run twice and may have
+    run. Clients try again by themselves where they find it.
+    """
+    return RequestError(error.status, error.problem)
+
+
 def lost(step: str) -> RequestError:
     """503: its answer did not come, or not to its end."""
     return _unavailable(step, "was cut off before its answer")

@@ -26,7 +26,7 @@ from longspan.capabilities.gateway.decide.limits import RETRY_SECONDS, SLACK_BYT
 from longspan.capabilities.gateway.decide.paths import EGRESS_SOCKET, TYPE
 from longspan.capabilities.gateway.decide.replies import local_replies
 from longspan.capabilities.gateway.decide.retries import retries
-from longspan.capabilities.gateway.decide.routes import IDLE_SECONDS, METADATA, duration
+from longspan.capabilities.gateway.decide.routes import IDLE_SECONDS, METADATA, after, duration
 from longspan.system.records import Endpoint
 from longspan.wire.orders import ServiceWork, Work
 
@@ -104,7 +104,9 @@ def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any],
         "match": {"path_separated_prefix": prefix},
         "request_body_buffer_limit": service.limits.call_bytes + SLACK_BYTES,
         "metadata": {
-            "filter_metadata": {METADATA: {"again": again, "limit": f"{service.limits.time_seconds:g} s"}},
+            "filter_metadata": {
+                METADATA: {"again": again, "after": after(once), "limit": f"{service.limits.time_seconds:g} s"}
+            },
         },
         "route": {
             "cluster": unit,

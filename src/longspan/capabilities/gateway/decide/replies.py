@@ -1,7 +1,8 @@
 """What does Envoy say when it answers by itself? In the words of the protocol, and of people.
 
 Every answer that no replica gave leaves as OIP's ``{"error": "..."}``: what happened, and why it was
-not tried again. 503s carry Retry-After. The routes say what is particular to a service in their
+not tried again. 503s carry Retry-After, but for work that was begun and must not be done twice: Retry-After
+says that nothing was done, and clients act on it. The routes say what is particular to a service in their
 metadata (`routes`), so that one set of sentences does for all.
 
 Source: Envoy 1.40, `LocalReplyConfig`; the response flags stand in its "Access logging" page.
@@ -16,6 +17,7 @@ from longspan.capabilities.gateway.decide.limits import HEAD_KIB, HEADERS, RETRY
 
 _NAME = "%ROUTE_NAME%"
 _AGAIN = "%METADATA(ROUTE:longspan:again)%"
+_AFTER = "%METADATA(ROUTE:longspan:after)%"
 _LIMIT = "%METADATA(ROUTE:longspan:limit)%"
 _DETAILS = "%RESPONSE_CODE_DETAILS%"
 _AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "application/json"}
@@ -33,7 +35,7 @@ def local_replies(particular: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
             _mapper(_flags("NR"), _error("nothing is at %PATH(NQ:PATH)%")),
             _mapper(_flags("UH", "NC"), _error(f"{_NAME} has no replica yet"), retry_after=True),
             _mapper(_flags("UF"), _error(unreached), retry_after=True),
-            _mapper(_flags("UC", "UR"), _error(cut_off), retry_after=True),
+            _mapper(_flags("UC", "UR"), _error(cut_off), retry_after=_AFTER),
             _mapper(_flags("UO"), _error("the gateway is full"), retry_after=True),
             _mapper(_flags("UT"), _error(f"{_NAME} did not answer within its limit of {_LIMIT}")),
             _mapper(_flags("SI"), _error("nothing was sent for too long")),
@@ -67,13 +69,13 @@ def of_outside() -> list[dict[str, Any]]:
 
 
 def _mapper(
-    what: dict[str, Any], body: dict[str, Any], *, status: int | None = None, retry_after: bool = False
+    what: dict[str, Any], body: dict[str, Any], *, status: int | None = None, retry_after: bool | str = False
 ) -> dict[str, Any]:
     mapper: dict[str, Any] = {"filter": what, "body_format_override": body}
     if status is not None:
         mapper["status_code"] = status
     if retry_after:
-        header = {"key": "retry-after", "value": "1"}
+        header = {"key": "retry-after", "value": retry_after if isinstance(retry_after, str) else "1"}
         mapper["headers_to_add"] = [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
     return mapper
 

@@ -106,9 +106,18 @@ def _calls(unit: str, name: str, prefix: str, limits: Limits, *, once: str, stre
         "match": {"path_separated_prefix": prefix},
         # A body that was not kept cannot be sent again, and the listener keeps 32 KiB only.
         "request_body_buffer_limit": limits.body_bytes + SLACK_BYTES,
-        "metadata": {"filter_metadata": {METADATA: {"again": again, "limit": _seconds(limits.time_seconds)}}},
+        "metadata": {
+            "filter_metadata": {
+                METADATA: {"again": again, "after": after(once), "limit": _seconds(limits.time_seconds)}
+            }
+        },
         "route": action,
     }
+
+
+def after(once: str) -> str:
+    """Retry-After of who was cut off at work: nothing (then the header is left out) where a step must not run twice."""
+    return "" if once else "1"
 
 
 def _too_large(name: str, prefix: str, limit: int) -> dict[str, Any]:
