@@ -126,3 +126,22 @@ class _UnixServer(socketserver.ThreadingUnixStreamServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, _ = super().get_request()
         return connection, ("client", 0)
+
+
+def raw_server(answers: list[bytes]) -> tuple[str, threading.Thread]:
+    """A server that sends one of these to each connection in turn, once something was asked, and closes it."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(5)
+
+    def serve() -> None:
+        with listening:
+            for answer in answers:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.settimeout(5)
+                    connection.recv(1 << 16)
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return f"http://127.0.0.1:{listening.getsockname()[1]}", thread

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,27 +15,10 @@ from longspan.base.errors import LongspanError, RequestError, Unreachable
 from longspan.client import Client, Retry
 from longspan.wire.oip import untyped
 from longspan.wire.tensors import Tensor
-from tests.client.answering import Answering, Reply, whole
-from tests.client.both import KINDS, Blocking
+from tests.client.answering import Answering, Reply, raw_server, whole
 
-Any_ = Client | Blocking
 Make = Callable[..., Any]
 X = np.array([[1.5, 2]], np.float32)
-
-
-@pytest.fixture(params=KINDS, ids=["sync", "async"])
-def make(request: pytest.FixtureRequest) -> Iterator[Make]:
-    """Makes clients of one kind, and closes them."""
-    made = []
-
-    def one(url: str, **settings: Any) -> Any_:
-        client: Any_ = request.param(url, **{"retry": None, "timeout": 5.0, **settings})
-        made.append(client)
-        return client
-
-    yield one
-    for client in made:
-        client.__exit__(None, None, None)
 
 
 def infers(y: Tensor = X) -> Reply:
@@ -46,25 +28,6 @@ def infers(y: Tensor = X) -> Reply:
     head = head[: head.rindex(b'],"parameters":{"binary_data_output"')] + b'],"model_name":"m","model_version":"1"}'
     length = str(len(head))
     return whole(b"".join([head, *parts[1:]]), inference_header_content_length=length, x_request_id="r7")
-
-
-def raw_server(answers: list[bytes]) -> tuple[str, threading.Thread]:
-    """A server that sends one of these to each connection in turn, once something was asked, and closes it."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(5)
-
-    def serve() -> None:
-        with listening:
-            for answer in answers:
-                connection, _ = listening.accept()
-                with connection:
-                    connection.settimeout(5)
-                    connection.recv(1 << 16)
-                    connection.sendall(answer)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    return f"http://127.0.0.1:{listening.getsockname()[1]}", thread
 
 
 def test_natural_content_is_sent_as_it_is_with_its_type(make: Make) -> None:
@@ -234,71 +197,6 @@ def test_more_calls_than_connections_wait_their_turn_within_their_time(make: Mak
         with client.stream("s", b"") as _, pytest.raises(Unreachable):
             client.metadata("m", timeout=0.05)
         assert client.metadata("m") == {}
-
-
-def test_a_stream_comes_piece_by_piece_and_its_connection_is_used_again(make: Make) -> None:
-    """The second piece is written only after the first has been read."""
-    read = threading.Semaphore(1)
-    reply = Reply(
-        chunks=(b"a", b"b"), headers={"content-type": "text/plain"}, before_each=lambda: read.acquire(timeout=5)
-    )
-    server = Answering({"POST /v1/services/talk": reply})
-    with server.on_tcp() as url:
-        client = make(url)
-        for _ in range(2):
-            pieces = []
-            with client.stream("talk", b"", media_type="text/plain") as stream:
-                assert stream.media_type == "text/plain"
-                for piece in stream:
-                    pieces.append(piece)
-                    read.release()
-            assert pieces == [b"a", b"b"]
-    assert len({asked.peer for asked in server.asked}) == 1
-
-
-def test_leaving_a_stream_early_closes_its_connection_and_frees_its_place(make: Make) -> None:
-    reply = Reply(chunks=(b"x" * 1000,) * 2000)
-    server = Answering({"POST /v1/services/talk": reply})
-    with server.on_tcp() as url:
-        client = make(url, connections=1)
-        for _ in range(3):
-            with client.stream("talk", b"") as stream:
-                assert next(iter(stream))
-    assert len({asked.peer for asked in server.asked}) == 3
-
-
-def test_a_long_stream_is_not_held(make: Make) -> None:
-    reply = Reply(chunks=(b"x" * 1000,) * 2000)
-    with Answering({"POST /v1/services/talk": reply}).on_tcp() as url:
-        with make(url, answer_bytes=10).stream("talk", b"") as stream:
-            assert sum(map(len, stream)) == 2_000_000
-
-
-def test_a_stream_that_is_cut_off_or_silent_is_an_error_and_not_an_end(make: Make) -> None:
-    cut = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"
-    url, thread = raw_server([cut])
-    with make(url).stream("talk", b"") as stream, pytest.raises(Unreachable):
-        list(stream)
-    thread.join()
-    going = threading.Event()
-    reply = Reply(chunks=(b"a", b"b"), before_each=lambda: going.wait(0.3))
-    with Answering({"POST /v1/services/talk": reply}).on_tcp() as url:
-        with make(url).stream("talk", b"", timeout=0.1) as stream, pytest.raises(Unreachable):
-            list(stream)
-        going.set()
-
-
-def test_what_happens_to_the_reader_of_a_stream_is_its_own_affair(make: Make) -> None:
-    with Answering({"POST /v1/services/talk": Reply(chunks=(b"a", b"b"))}).on_tcp() as url:
-        with pytest.raises(BrokenPipeError), make(url).stream("talk", b"") as stream:
-            for _ in stream:
-                raise BrokenPipeError
-
-
-def test_a_stream_that_is_refused_says_so(make: Make) -> None:
-    server = Answering({"POST /v1/services/talk": whole(b'{"error": "too large"}', 413)})
-    with server.on_tcp() as url, pytest.raises(RequestError, match="too large"):
-        make(url).stream("talk", b"")
 
 
 def test_a_gateway_is_ready_when_it_says_so(make: Make) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from longspan.base.errors import LongspanError, RequestError, Unreachable
 from longspan.client.retries import Cut, NotOpened, Retries, Retry
 from tests.client.answering import Answering, whole
-from tests.client.both import KINDS
 
 QUICK = Retry(first_seconds=0.001)
 BUSY = RequestError(503, "busy", retry_after_seconds=2)
@@ -70,20 +69,6 @@ def test_retries_stay_within_their_share_of_the_calls(calls: list[int], share: f
         for _ in range(wishes):
             made += retries.wait(NotOpened("x"), 1, 60.0, repeatable=False) is not None
     assert made <= least + share * len(calls) + 1e-6
-
-
-@pytest.fixture(params=KINDS, ids=["sync", "async"])
-def make(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
-    """Makes clients of one kind, and closes them."""
-    made = []
-
-    def one(url: str, **settings: Any) -> Any:
-        made.append(request.param(url, timeout=5.0, **settings))
-        return made[-1]
-
-    yield one
-    for client in made:
-        client.__exit__(None, None, None)
 
 
 def test_a_busy_gateway_is_asked_again_until_it_answers(make: Callable[..., Any]) -> None:

@@ -5,7 +5,7 @@
     from longspan.client import Client
 
     with Client("http://127.0.0.1:8080") as client:
-        scores = client.infer("iris", {"x": array}).outputs["scores"]
+        scores = client.infer("iris", {"flower": array}).outputs["species"]
 
 A name is imported when it is used: a command that asks control one question loads neither asyncio nor numpy.
 """

@@ -25,7 +25,7 @@ class AsyncClient:
     ::
 
         async with AsyncClient("http://127.0.0.1:8080") as client:
-            result = await client.infer("iris", {"x": np.array([[5.1, 3.5, 1.4, 0.2]], np.float32)})
+            result = await client.infer("iris", {"flower": np.array([[5.1, 3.5, 1.4, 0.2]], np.float32)})
 
     What each method takes, gives and raises is told in `sync.Client`. A call that is cancelled closes its connection.
     """

@@ -24,8 +24,8 @@ class Client:
     ::
 
         with Client("http://127.0.0.1:8080") as client:
-            result = client.infer("iris", {"x": np.array([[5.1, 3.5, 1.4, 0.2]], np.float32)})
-            result.outputs["label"]
+            result = client.infer("iris", {"flower": np.array([[5.1, 3.5, 1.4, 0.2]], np.float32)})
+            result.outputs["species"]
 
     Methods raise `RequestError` with the status, the words and the Retry-After of an answer that is not 2xx (also for
     arrays that cannot be sent), and `Unreachable` when there is no answer, or none that a gateway would give.
