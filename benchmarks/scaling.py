@@ -84,6 +84,7 @@ class Scaled:
             watch=lambda pid: None,
             egress="run/egress.sock",
             guard=MemoryGuard(None),
+            most_bytes=0,
         )
         self.slots: list[Slot] = []
         self.pages: list[Busy] = []
