@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fuzz import on_http
+from tests.fuzz.given import steer
 from tests.serving.running import Running, receive, until
 
 TEXT = b"content-type: text/plain\r\n"
@@ -38,6 +40,17 @@ def test_nothing_is_run_that_stands_behind_a_request_that_ends_its_connection(sh
     assert b"connection: close\r\n" in came[-1]
     until(lambda: good(shared, "later") == later + 2, "the page to count both")
     assert good(shared, "same") == same
+
+
+@pytest.mark.parametrize("behind", [b"GET /" + b"a" * 9000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200])
+@pytest.mark.parametrize("before", [b"", b"connection: keep-alive\r\n"])
+def test_what_is_refused_behind_the_last_request_is_owed_no_answer_and_keeps_no_connection(
+    before: bytes, behind: bytes
+) -> None:
+    large = b"POST /v1/services/same HTTP/1.0\r\n" + before + b"content-length: 70000\r\n\r\n" + b"x" * 70_000
+    on_http.run(steer(large + behind, b"\xff\xff\xff"))
+    small = b"POST /v1/services/same HTTP/1.0\r\n" + before + b"content-length: 1\r\n\r\nx"
+    on_http.run(steer(small + behind, bytes([len(small), 5, 99])))
 
 
 def test_connect_ends_the_connection_after_what_came_before_is_answered(shared: Running) -> None:

@@ -251,19 +251,17 @@ class Connection(Answering):
     def _broken(self, error: httptools.HttpParserError) -> None:
         """The parser has stopped, by itself or since a callback raised."""
         cause = error.__context__
-        if self.closing or (self.owed and not self.owed[-1].keep):
-            self.closing = True
-        elif isinstance(cause, Refused):
+        if isinstance(cause, Refused):
             self._refuse(cause.error)
-        elif isinstance(error, httptools.HttpParserCallbackError):
-            # A fault of ours: nothing more can be said on this connection.
+        elif isinstance(error, httptools.HttpParserCallbackError) and not isinstance(cause, EOFError):
             logs.failure(cause or error, request="", step="")
-            self.transport.abort()
+            self.transport.abort()  # a fault of ours: nothing more can be said on this connection
         else:
             self._refuse(heads.malformed(error))
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer, after whatever is owed, a request that cannot be read to its end; then close."""
+        """After all that is owed answer a request that cannot be read to its end, but none behind the last; then close."""
+        behind = self.closing or (self.owed and not self.owed[-1].keep)
         if self._current is not None:
             self.free(self._current)
             if (endpoint := self._current.route.endpoint) is not None:
@@ -272,9 +270,10 @@ class Connection(Answering):
         self._url.clear()
         self._body.clear()
         self.closing = True
-        exchange = Exchange(self, refusing(error), {}, keep=False)
-        self.owed.append(exchange)
-        self.answer(exchange, refusal(error, keep_alive=False))
+        if not behind:
+            exchange = Exchange(self, refusing(error), {}, keep=False)
+            self.owed.append(exchange)
+            self.answer(exchange, refusal(error, keep_alive=False))
 
     @property
     def speaks_chunks(self) -> bool:
