@@ -228,5 +228,8 @@ class PartialSignature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode_orders(text: bytes) -> Orders:
-    """Orders of a worker. Raises `msgspec.ValidationError` when the file is none."""
-    return msgspec.json.decode(text, type=Orders)
+    """Orders of a worker. Raises `msgspec.DecodeError` when they are none, whatever the bytes are."""
+    try:
+        return msgspec.json.decode(text, type=Orders)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
