@@ -260,7 +260,7 @@ class Connection(Answering):
             self._refuse(heads.malformed(error))
 
     def _refuse(self, error: RequestError) -> None:
-        """After all that is owed answer a request that cannot be read to its end, but none behind the last; then close."""
+        """After all that is owed answer a request that cannot be read whole, unless behind the last; then close."""
         behind = self.closing or (self.owed and not self.owed[-1].keep)
         if self._current is not None:
             self.free(self._current)
