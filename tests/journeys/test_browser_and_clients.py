@@ -1,4 +1,4 @@
-"""The clients that people have, against the starter: ours, tritonclient's rarer ways, curl, and a browser."""
+"""The clients that people have, against the starter: ours, tritonclient's rarer ways, httpx, curl, and a browser."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
@@ -137,6 +138,39 @@ def test_tritonclient_of_asyncio_calls_too(address: str) -> None:
             return answer
 
     assert asyncio.run(call()) == [b"setosa"]
+
+
+def test_httpx_keeps_one_connection_for_content_inference_and_errors(address: str) -> None:
+    asked = {"inputs": [{"name": "flower", "shape": [1, 4], "datatype": "FP32", "data": FLOWER.tolist()}]}
+    ports = set()
+
+    def seen(answer: httpx.Response) -> None:
+        ports.add(answer.extensions["network_stream"].get_extra_info("client_addr")[1])
+
+    with httpx.Client(base_url=f"http://{address}", event_hooks={"response": [seen]}) as client:
+        answers = [
+            client.post("/v1/services/flower", json=[5.1, 3.5, 1.4, 0.2]),
+            client.post("/v2/models/iris/infer", json=asked),
+            client.post("/v2/models/iris/infer", json={"inputs": []}),
+            client.post("/v2/models/iris/infer", content=iter([json.dumps(asked).encode()])),  # in chunks
+            client.get("/v2/models/nobody"),
+            client.get("/v2/health/ready"),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 400, 200, 404, 200]
+    assert answers[0].json() == "setosa"
+    assert answers[1].json()["outputs"][0]["data"] == answers[3].json()["outputs"][0]["data"] == ["setosa"]
+    assert "flower" in answers[2].json()["error"]
+    assert "nobody" in answers[4].json()["error"]
+    assert (len(ports), {answer.http_version for answer in answers}) == (1, {"HTTP/1.1"})
+
+
+def test_httpx_of_asyncio_calls_many_at_a_time(address: str) -> None:
+    async def all_of_them() -> list[object]:
+        async with httpx.AsyncClient(base_url=f"http://{address}", limits=httpx.Limits(max_connections=8)) as client:
+            calls = (client.post("/v1/services/flower", json=[5.1, 3.5, 1.4, 0.2]) for _ in range(50))
+            return [answer.json() for answer in await asyncio.gather(*calls)]
+
+    assert asyncio.run(all_of_them()) == ["setosa"] * 50
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on PATH")

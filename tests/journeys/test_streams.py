@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from benchmarks.system import System
@@ -76,6 +77,21 @@ def test_what_is_yielded_comes_before_the_step_has_ended(system: System, tmp_pat
         assert response.readline() == b"\n"
         (tmp_path / "go-on").touch()
         assert response.read() == b"data: the end\n\n"
+
+
+def test_httpx_reads_lines_as_they_come_gives_up_on_silence_and_calls_again(system: System, tmp_path: Path) -> None:
+    go_on = tmp_path / "go-on"
+    with httpx.Client(base_url=system.status().url, timeout=20, headers={"content-type": "text/plain"}) as client:
+        with client.stream("POST", "/v1/services/story", content=str(go_on), timeout=1) as response:
+            lines = response.iter_lines()
+            assert next(lines) == f"data: once {len(SECRET)}"
+            with pytest.raises(httpx.ReadTimeout):
+                list(lines)
+        with client.stream("POST", "/v1/services/story", content=str(go_on)) as response:
+            lines = response.iter_lines()
+            assert next(lines) == f"data: once {len(SECRET)}"
+            go_on.touch()
+            assert list(lines) == ["", "data: the end", ""]
 
 
 def test_oip_inference_of_a_stream_is_refused_with_its_natural_address(system: System) -> None:
