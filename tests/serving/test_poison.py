@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 
@@ -135,16 +135,20 @@ def test_one_that_finds_no_quiet_moment_steps_aside_for_the_others_until_its_tim
     worker: Running, pool: ThreadPoolExecutor
 ) -> None:
     died(worker, "patient", "brief")
-    died(worker, "longer")
+    longer = [f"longer-{number}" for number in range(4)]
+    for one in longer:
+        died(worker, one)
     stream = pool.submit(ask, worker, "streams", b"1800", "stream")
     until(lambda: under_way(worker, b"stream"), "streaming")
     assert ask(worker, "brief", b"1", "patient", attempt=2).status == 504
-    suspect = pool.submit(ask, worker, "rests", b"1", "longer", 2)
-    until(lambda: [one for one in worker.records() if one.get("request") == "longer"], "in line")
+    suspects = [pool.submit(ask, worker, "rests", b"1", one, 2) for one in longer]
+    until(lambda: {one.get("request") for one in worker.records()} >= {*longer}, "in line")
     began, _ = span(ask(worker, "rests", b"1", "other"))
     assert not stream.done(), "it did not wait for the stream"
     assert stream.result().body == b"begun\nended\n"
-    assert began < span(suspect.result())[0]
+    spans = sorted(span(one.result()) for one in suspects)
+    assert began < spans[0][0]
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
 
 
 def test_a_stream_is_alone_until_its_first_chunk(worker: Running, pool: ThreadPoolExecutor) -> None:

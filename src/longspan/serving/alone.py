@@ -167,14 +167,22 @@ class Alone:
                     self._alone = first.exchange
                     return True
                 continue
-            elif now - (self._since or now) <= PATIENCE:
+            elif not self._aside and now - (self._since or now) <= PATIENCE:
                 self._since = self._since or now
                 return True
             else:
-                self._aside.append(first._replace(again=now + PATIENCE))
+                self._step_aside(now)
+                continue
             self._held.popleft()
             self._since = 0
         return False
+
+    def _step_aside(self, now: int) -> None:
+        """Whoever waits for quiet, all for the same time: else the others would wait for each of them in turn."""
+        again = self._aside[0].again if self._aside else now + PATIENCE
+        self._aside += [one._replace(again=again) for one in self._held if one.suspect]
+        self._held = deque([one for one in self._held if not one.suspect])
+        self._since = 0
 
     def _close(self, closed: bool) -> None:
         """Lead whoever comes into the line, or to where he wants to go."""
