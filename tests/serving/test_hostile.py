@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -111,6 +112,24 @@ def test_bombs_wait_for_their_turn_and_nobody_for_them(worker: Running) -> None:
     whole = gzip.compress(bytes(10 * MB))
     answer = worker.request("POST", "/v1/services/same", whole, Content_Encoding="gzip")
     assert answer.body == bytes(10 * MB)
+
+
+def test_bombs_of_clients_who_have_gone_are_not_read(worker: Running) -> None:
+    def spent() -> float:
+        """CPU seconds of the worker, once all that is inflated before this is done."""
+        whole = gzip.compress(bytes(MB))
+        until(lambda: worker.content("same", whole, Content_Encoding="gzip").status == 200, "room for it")
+        fields = Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = spent()
+    with worker.connect() as stays:
+        assert ask(stays, sent(BOMB, b"content-encoding: gzip")).status == 413
+    one = spent() - before
+    for _ in range(40):
+        with worker.connect() as goes:
+            goes.sendall(sent(BOMB, b"content-encoding: gzip"))
+    assert spent() - before - one < 20 * one
 
 
 @given(st.binary(max_size=400), st.sampled_from(["gzip", "deflate"]), st.integers(0, 400))

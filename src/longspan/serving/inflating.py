@@ -22,6 +22,7 @@ from longspan.serving.routes import Route, refusing
 from longspan.wire import http1
 
 if TYPE_CHECKING:
+    from longspan.serving.endpoint import Endpoint
     from longspan.serving.exchange import Exchange
     from longspan.wire.tensors import Buffer
 
@@ -43,39 +44,50 @@ def inflating(route: Route, coding: bytes) -> Route:
         error = RequestError(415, f"content-encoding is {shown!r}; read are {_READ.decode()}")
         return refusing(error, http1.header(b"accept-encoding", _READ), endpoint)
 
-    def answer(exchange: Exchange) -> None:
-        budget = exchange.connection.worker.budget
+    return Route(_Pump(route, endpoint, bits).answer, route.body_bytes, endpoint=endpoint)
+
+
+class _Pump:
+    """From the compressed body to the route that takes it as it was before."""
+
+    def __init__(self, route: Route, endpoint: Endpoint, window_bits: int) -> None:
+        self._route, self._endpoint, self._bits = route, endpoint, window_bits
+
+    def answer(self, exchange: Exchange) -> None:
+        route, body, small = self._route, exchange.body, None
         try:
-            small = inflate(exchange.body, bits, route.free_bytes)
+            if len(body) <= route.free_bytes:
+                small = inflate(body, self._bits, route.free_bytes)
         except RequestError as error:
-            endpoint.fail(exchange, error)
+            self._endpoint.fail(exchange, error)
             return
         if small is not None:
             exchange.body = small
             route.answer(exchange)
-        elif not budget.take(route.body_bytes):
-            endpoint.fail(exchange, crowded())
+        elif not exchange.connection.worker.budget.take(route.body_bytes):
+            self._endpoint.fail(exchange, crowded())
         else:
-            exchange.held += route.body_bytes
-            work = asyncio.wrap_future(_thread.submit(inflate, exchange.body, bits, route.body_bytes))
-            work.add_done_callback(partial(done, exchange))
+            # Held by the work, not by the request: one whose client goes at once stands in the thread's line as well.
+            work = asyncio.wrap_future(_thread.submit(self._in_thread, exchange))
+            work.add_done_callback(partial(self._done, exchange))
 
-    def done(exchange: Exchange, work: asyncio.Future[bytes | None]) -> None:
+    def _in_thread(self, exchange: Exchange) -> bytes | None:
+        return None if exchange.done else inflate(exchange.body, self._bits, self._route.body_bytes)
+
+    def _done(self, exchange: Exchange, work: asyncio.Future[bytes | None]) -> None:
         error = work.exception()
+        body = work.result() if error is None and not exchange.done else None
+        kept = len(body) if body is not None else 0
+        exchange.connection.worker.budget.give(self._route.body_bytes - kept)
+        exchange.held += kept
         if exchange.done:
             return  # its client has gone meanwhile
-        if isinstance(error, RequestError):
-            endpoint.fail(exchange, error)
-        elif (body := work.result()) is None:
-            endpoint.fail(exchange, route.too_large())
-        else:
-            over = route.body_bytes - len(body)
-            exchange.connection.worker.budget.give(over)
-            exchange.held -= over
+        if body is not None:
             exchange.body = body
-            route.answer(exchange)
-
-    return Route(answer, route.body_bytes, endpoint=endpoint)
+            self._route.answer(exchange)
+        else:
+            refused = error if isinstance(error, RequestError) else self._route.too_large()
+            self._endpoint.fail(exchange, refused)
 
 
 def inflate(body: Buffer, window_bits: int, most: int) -> bytes | None:
