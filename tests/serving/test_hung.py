@@ -14,7 +14,7 @@ from longspan.serving import hung
 from longspan.serving.admission import SECOND
 from longspan.wire.exits import HUNG
 from longspan.wire.orders import Limits, Work
-from tests.serving.running import WITHIN, Answer, Running, service, step, until
+from tests.serving.running import WITHIN, Answer, Client, Running, service, step, until
 
 BRIEF = Limits(time_seconds=0.5)
 SERVICES = {
@@ -28,6 +28,7 @@ SERVICES = {
         limits=BRIEF,
     ),
     "leaves": service("leaves", step("leaves", "hanging:leaves_a_thread")),
+    "told": service("told", step("sleep", "hanging:sleep"), limits=BRIEF),
 }
 HANGING = ["sync", "stubborn", "waits", "graph"]
 
@@ -39,6 +40,8 @@ class Hanging:
         self.workers = {name: Running(folder / name, Work(unit="unit", code="c", services=(SERVICES[name],)))
                         for name in SERVICES}  # fmt: skip
         self.first: dict[str, Future[Answer]] = {}
+        self.asking: list[Client] = []
+        """Of `told`: one in the middle of a request, and one more."""
 
     def begin(self, callers: ThreadPoolExecutor) -> None:
         for running in self.workers.values():
@@ -49,6 +52,11 @@ class Hanging:
             self.first[name] = callers.submit(running.content, name, b"hang")
         self.first["leaves"].result(WITHIN)
         self.workers["leaves"].process.terminate()
+        self.asking = [self.workers["told"].client() for _ in range(2)]
+        self.asking[0].putrequest("POST", "/v1/services/told")
+        self.asking[0].putheader("content-length", "4")
+        self.asking[0].endheaders()
+        self.asking[1].request("GET", "/v2/health/live")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +68,8 @@ def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hanging]:
             all_.begin(callers)
             yield all_
         finally:
+            for client in all_.asking:
+                client.close()
             for running in all_.workers.values():
                 running.stop()
 
@@ -84,6 +94,18 @@ def test_what_waits_behind_a_hung_step_is_sent_elsewhere_when_the_replica_gives_
     sent_away = [answer for answer in answers if answer.status == 503]
     assert all(answer.headers["retry-after"] == "1" for answer in sent_away)
     assert all("is being restarted" in answer.json["error"] for answer in sent_away)
+
+
+def test_one_that_gives_up_and_is_told_to_leave_as_well_answers_who_is_asking(hanging: Hanging) -> None:
+    running, asking = hanging.workers["told"], hanging.asking
+    until(lambda: "gives up" in running.log, "given up")
+    running.process.terminate()
+    # It has heard the signal when it answers: that comes later.
+    assert asking[1].request("GET", "/v2/health/ready").status == 503
+    asking[0].send(b"well")
+    answer = asking[0].getresponse()
+    assert (answer.status, answer.getheader("retry-after")) == (503, "1")
+    assert running.process.wait(WITHIN) == HUNG
 
 
 def test_a_step_that_hangs_and_can_be_cancelled_costs_no_replica(hanging: Hanging) -> None:

@@ -132,10 +132,15 @@ def _take_over(orders: Orders) -> Noted:
 def _obey(worker: Worker, listening: slot.Listening, told: asyncio.Future[int]) -> None:
     """What signals do, and how it gives itself up. `told` is given the exit code."""
 
+    asked = False
+
     def leave() -> None:
-        if worker.door.draining:
+        nonlocal asked
+        if asked:
             at_once(signal.SIGTERM)
-        drain(0)
+        asked = True
+        if not worker.door.draining:  # else it goes already, by itself, and answers until then
+            drain(0)
 
     def drain(code: int) -> None:
         worker.door.drain(monotonic_ns(), patience(worker.endpoints))
@@ -147,6 +152,7 @@ def _obey(worker: Worker, listening: slot.Listening, told: asyncio.Future[int]) 
 
     def at_once(number: int) -> None:
         listening.withdraw()
+        worker.noted.clear()
         sys.stdout.flush()
         os._exit(128 + number)
 
