@@ -125,7 +125,7 @@ def test_the_same_step_is_called_by_json_from_without(others: Others) -> None:
         ("crash", 500, "step 'upper' failed: its server answered 500"),
         ("short", 500, "step 'upper' failed: output 'text'"),
         ("full", 503, "step 'upper' is not available just now"),
-        ("drop", 503, "step 'upper' is not available just now"),
+        ("drop", 503, "step 'upper' was cut off before its answer; not run again"),
         ("noise", 500, "step 'upper' failed: its server answered 502"),
     ],
 )
@@ -136,7 +136,7 @@ def test_each_fault_of_a_server_has_its_answer_and_leaves_it_callable(
     answer = others.say(word)
     assert (answer.status, answer.error[: len(text)]) == (status, text)
     assert "srv" not in answer.error
-    assert answer.retry_after == ("1" if status == 503 else None)
+    assert answer.retry_after == ("1" if word == "full" else None)
     assert len(Upper.calls) == before + 1, "nothing is sent twice to a server that is not repeatable"
     until(lambda: others.say("on").body == b"ON", "it to be called again")
 

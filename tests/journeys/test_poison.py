@@ -1,16 +1,19 @@
 """A request that its step dies of: two replicas, then 500 by the name of the step; no other request fails of it.
 
-One system for all: services of one and of two replicas, a step apart, and one that must not run twice. Each has a
-paced load of good requests that are judged and never sent again, many of them under way together with the poison.
+One system for all: services of one and of two replicas, a step apart, one in a server of somebody else's, and one that
+must not run twice. Each has a paced load of good requests that are judged and never sent again, many of them under way
+together with the poison.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -42,6 +45,18 @@ services:
     steps:
       hear: {run: "steps:muse", repeatable: true}
       think: {run: "steps:say", repeatable: true, apart: true, from: {text: hear.text}}
+  theirs:
+    settle: 0s
+    accepts: {"text/plain": repeat.text}
+    answers: {text/plain: repeat.text}
+    steps:
+      repeat:
+        command: [python3, -S, dying.py, "{port}"]
+        url: http://127.0.0.1:{port}
+        replicas: 2
+        repeatable: true
+        inputs: {text: "BYTES[1]"}
+        outputs: {text: "BYTES[1]"}
   once:
     settle: 0s
     accepts: {"text/plain": pay.text}
@@ -83,7 +98,7 @@ async def muse(text: str) -> Said:
     await asyncio.sleep(0.2)
     return say(text) if text.startswith("die of os._exit") else {"text": text}
 '''
-GOOD = tuple(f"{service} {number}" for service in ("one", "two", "deep") for number in range(8))
+GOOD = tuple(f"{service} {number}" for service in ("one", "two", "deep", "theirs") for number in range(8))
 RATE_PER_SECOND = 120.0
 WITHIN_SECONDS = 30.0
 REFUSED, DIED = "longspan_requests_poisonous_total{", "longspan_step_deaths_total{"
@@ -99,6 +114,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("poison")
     (folder / "longspan.yaml").write_text(FILE)
     (folder / "steps.py").write_text(STEPS)
+    shutil.copy(Path(__file__).with_name("dying.py"), folder)
     with System(folder) as system:
         system.up()
         yield system
@@ -117,7 +133,7 @@ def ask(system: System, service: str, text: str, request_id: str) -> Told:
 
 
 def test_two_replicas_die_of_a_request_then_it_is_told_by_its_step_and_nobody_else_is_hurt(system: System) -> None:
-    poisons = {"one": "a segfault", "two": "os._exit", "deep": "SIGKILL", "once": "abort"}
+    poisons = {"one": "a segfault", "two": "os._exit", "deep": "SIGKILL", "theirs": "os._exit", "once": "abort"}
     with Background(good(system)) as load, ThreadPoolExecutor(len(poisons)) as pool:
         pass_some(load)
         load.mark("poison")
@@ -132,9 +148,13 @@ def test_two_replicas_die_of_a_request_then_it_is_told_by_its_step_and_nobody_el
     for service, step in (("one", "say"), ("two", "muse"), ("deep", "think")):
         problem = f"step {step!r} of {service!r}: 2 replicas died of this request, so it is not run again"
         assert told[service] == (500, json.dumps({"error": problem}, separators=(",", ":")))
+    problem = "step 'repeat' of 'theirs': its server was cut off 2 times by this request, so it is not run again"
+    assert told["theirs"] == (500, json.dumps({"error": problem}, separators=(",", ":")))
     assert told["once"].status == 503
     assert "not sent again, because its step pay is not marked repeatable" in told["once"].error
-    assert deaths(system) == {"one": 2, "two": 2, "deep": 0, "deep.think": 2, "once": 1}
+    died = {"one": 2, "two": 2, "deep": 0, "deep.think": 2, "theirs": 0, "theirs.repeat": 2, "once": 1}
+    assert deaths(system) == died
+    until_counted(system, "theirs")
     for unit, step in (("one", "say"), ("two", "muse"), ("deep.think", "think")):
         until_counted(system, unit)
         assert total(system, DIED, f'unit="{unit}"', f'step="{step}"') == 2

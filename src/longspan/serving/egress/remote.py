@@ -19,6 +19,7 @@ from longspan.serving.admission import SECOND, Edge
 from longspan.serving.egress import verdict
 from longspan.serving.egress.caller import Caller, Unreachable
 from longspan.serving.egress.connection import Answer, Lost, TooLarge
+from longspan.serving.egress.suspected import CutTwice, Suspects, cut
 from longspan.serving.egress.verdict import Said
 from longspan.serving.endpoint import BY_STEP
 from longspan.serving.exchange import current
@@ -70,6 +71,8 @@ class _Call:
         self._of_client = frozenset(name for name, source in step.inputs.items() if source in service.inputs)
         self._name, self._repeatable = step.name, step.repeatable
         self._caller, self._edge = caller, edge
+        self._suspects = Suspects(caller) if step.foreign and step.repeatable else None
+        self._service = service.name
         self._most_bytes, self._time_limit = service.limits.call_bytes, int(service.limits.time_seconds * SECOND)
 
     async def __call__(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
@@ -115,18 +118,28 @@ class _Call:
         parts: list[Buffer] = [b"".join((*lines, b"\r\n", asked.parts[0])), *asked.parts[1:]]
         try:
             async with asyncio.timeout(left / 1000):
+                if self._suspects is not None:
+                    return await self._suspects.call(parts)
                 return await self._caller.call(parts, repeatable=self._repeatable)
+        except CutTwice:
+            if exchange is not None and exchange.route.endpoint is not None:
+                exchange.route.endpoint.counted.poisonous += 1
+            raise verdict.poison(self._name, self._service) from Said(
+                "cut off twice: most likely the servers died of this request"
+            )
         except TimeoutError:
             raise verdict.late(self._name) from Said(f"nothing within {left} ms")
         except TooLarge as large:
             raise verdict.wrong(self._name, str(large)) from Said("the head of such an answer, or a part of it")
         except Lost as lost:
-            cut = verdict.lost(self._name)
-            raise (cut if self._repeatable else verdict.unsure(cut)) from Said(str(lost))
+            raise verdict.lost(self._name, repeatable=self._repeatable) from Said(str(lost))
         except Unreachable as unreachable:
             raise verdict.unreachable(self._name) from Said(str(unreachable))
 
     def _refused(self, answer: Answer) -> RequestError:
+        if cut(answer):
+            # It has died, which does not mean that it is full: whoever comes next may find another, or wait for one.
+            return verdict.lost(self._name, repeatable=self._repeatable)
         seconds = _seconds(answer.fields.get(b"retry-after"))
         by_step = BY_STEP in answer.fields and not self._foreign
         full = answer.status == 503 or (answer.status == 429 and self._foreign)
@@ -135,10 +148,9 @@ class _Call:
         elif answer.status != 404:
             self._edge.answered()
         if self._foreign:
-            error = verdict.of_server(self._name, answer.status, answer.body)
-        else:
-            text = verdict.told(answer.body)
-            error = verdict.refused(self._name, answer.status, text, by_step=by_step, seconds=seconds)
+            return verdict.of_server(self._name, answer.status, answer.body)
+        text = verdict.told(answer.body)
+        error = verdict.refused(self._name, answer.status, text, by_step=by_step, seconds=seconds)
         # Whoever refuses before anything is done says so by a Retry-After of its own.
         begun = answer.status in (502, 503) and seconds is None and not self._repeatable
         return verdict.unsure(error) if begun else error

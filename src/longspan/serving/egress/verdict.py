@@ -8,12 +8,12 @@ refusal, which reads the same wherever the step runs. What was really said goes 
 | an error, marked as the step's own | the same         | as if it ran here                                 |
 | 404                                | 503, Retry-After | no replica of this version yet, or none any more  |
 | 413                                | 413              | the request has become more than the unit takes   |
-| 408, 429, 502, 503                 | 503, Retry-After | nobody there, its queue full, cut off on the way  |
+| 408, 429, 502, 503                 | 503, Retry-After | nobody there, or its queue full                   |
 | 504                                | 504              | the unit or the gateway found the time to be over |
 | any other status                   | 500              | the unit has failed, or one of us two is no OIP   |
 | 200, but not the step's outputs    | 500              | the step is wrong, not the request                |
 | more than an answer may be         | 500              | it would be as large the next time                |
-| no HTTP, cut short                 | 503, Retry-After | most likely something has died                    |
+| no HTTP, cut short, `suspected.CUT` | 503              | something has died; Retry-After if repeatable     |
 | nobody listens                     | 503, Retry-After | the gateway is being started again                |
 | nothing, until the time was over   | 504              |                                                   |
 
@@ -29,6 +29,7 @@ A server of somebody else's has no versions and no marks, and says whatever its 
 | 504                                | 504              |                                                   |
 | any other status                   | 500              | it has failed; its own words are for the log      |
 | 200, but not the step's outputs    | 500              | the server is wrong, not the request              |
+| cut off twice, of a repeatable one | 500              | most likely it has died of it; see `suspected`    |
 
 What is to be sent and cannot be said in JSON is a 400 where the client brought it, else a 500.
 """
@@ -116,9 +117,18 @@ def unsure(error: RequestError) -> RequestError:
     return RequestError(error.status, error.problem)
 
 
-def lost(step: str) -> RequestError:
-    """503: its answer did not come, or not to its end."""
-    return _unavailable(step, "was cut off before its answer")
+def lost(step: str, *, repeatable: bool) -> RequestError:
+    """503: its answer did not come, or not to its end. With the reason why it was not sent again, where that is one."""
+    if repeatable:
+        return _unavailable(step, "was cut off before its answer")
+    reason = "not run again, because it is not marked repeatable"
+    return RequestError(503, f"step {step!r} was cut off before its answer; {reason}")
+
+
+def poison(step: str, service: str) -> RequestError:
+    """500: the second server was cut off at it, too."""
+    problem = "its server was cut off 2 times by this request, so it is not run again"
+    return RequestError(500, f"step {step!r} of {service!r}: {problem}")
 
 
 def unreachable(step: str) -> RequestError:

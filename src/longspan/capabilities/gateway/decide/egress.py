@@ -24,7 +24,7 @@ from typing import Any
 from longspan.capabilities.gateway.decide.connections import connections
 from longspan.capabilities.gateway.decide.limits import RETRY_SECONDS, SLACK_BYTES
 from longspan.capabilities.gateway.decide.paths import EGRESS_SOCKET, TYPE
-from longspan.capabilities.gateway.decide.replies import local_replies
+from longspan.capabilities.gateway.decide.replies import local_replies, of_egress
 from longspan.capabilities.gateway.decide.retries import retries
 from longspan.capabilities.gateway.decide.routes import IDLE_SECONDS, METADATA, after, duration
 from longspan.system.records import Endpoint
@@ -38,7 +38,7 @@ PIECE_BYTES = 256 << 10
 def listener() -> dict[str, Any]:
     """The listener on `EGRESS_SOCKET`. It never changes."""
     http = connections(
-        "egress", table="egress", kind="egress", replies=local_replies(), fields={"egress": "%ROUTE_NAME%"}
+        "egress", table="egress", kind="egress", replies=local_replies(of_egress()), fields={"egress": "%ROUTE_NAME%"}
     )
     return {
         "@type": f"{TYPE}envoy.config.listener.v3.Listener",
@@ -112,7 +112,7 @@ def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any],
             "cluster": unit,
             "timeout": duration(seconds),
             "idle_timeout": duration(max(IDLE_SECONDS, seconds + 1)),
-            "retry_policy": retries(repeatable=not once, elsewhere=None if foreign else 404),
+            "retry_policy": retries(repeatable=not once and not foreign, elsewhere=None if foreign else 404),
             **({"prefix_rewrite": foreign} if foreign else {}),
             **chosen,
         },

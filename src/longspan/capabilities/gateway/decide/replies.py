@@ -15,9 +15,12 @@ from typing import Any
 
 from longspan.capabilities.gateway.decide.limits import HEAD_KIB, HEADERS, RETRY_SECONDS
 
+CUT = "longspan-cut"
+"""Header of such an answer (`serving.egress.suspected`)."""
 _NAME = "%ROUTE_NAME%"
 _AGAIN = "%METADATA(ROUTE:longspan:again)%"
 _AFTER = "%METADATA(ROUTE:longspan:after)%"
+_CUT_OFF = f"a replica of {_NAME} died at work on this request{_AGAIN}"
 _LIMIT = "%METADATA(ROUTE:longspan:limit)%"
 _DETAILS = "%RESPONSE_CODE_DETAILS%"
 _AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "content_type": "application/json"}
@@ -26,7 +29,6 @@ _AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}, "con
 def local_replies(particular: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """The first mapper that fits an answer words it; those `particular` to a door come before what all doors say."""
     unreached = f"no replica of {_NAME} could be reached within {RETRY_SECONDS:g} s"
-    cut_off = f"a replica of {_NAME} died at work on this request{_AGAIN}"
     too_wide = f"the head is larger than {HEAD_KIB} KiB or has over {HEADERS} fields"
     return {
         "mappers": [
@@ -35,7 +37,7 @@ def local_replies(particular: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
             _mapper(_flags("NR"), _error("nothing is at %PATH(NQ:PATH)%")),
             _mapper(_flags("UH", "NC"), _error(f"{_NAME} has no replica yet"), retry_after=True),
             _mapper(_flags("UF"), _error(unreached), retry_after=True),
-            _mapper(_flags("UC", "UR"), _error(cut_off), retry_after=_AFTER),
+            _mapper(_flags("UC", "UR"), _error(_CUT_OFF), retry_after=_AFTER),
             _mapper(_flags("UO"), _error("the gateway is full"), retry_after=True),
             _mapper(_flags("UT"), _error(f"{_NAME} did not answer within its limit of {_LIMIT}")),
             _mapper(_flags("SI"), _error("nothing was sent for too long")),
@@ -66,6 +68,13 @@ def of_outside() -> list[dict[str, Any]]:
             retry_after=True,
         ),
     ]
+
+
+def of_egress() -> list[dict[str, Any]]:
+    """What callers of steps have to tell apart: a call that was cut off from one that nobody took."""
+    cut = _mapper(_flags("UC", "UR"), _error(_CUT_OFF), retry_after=_AFTER)
+    header = {"header": {"key": CUT, "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return [cut | {"headers_to_add": [*cut["headers_to_add"], header]}]
 
 
 def _mapper(
