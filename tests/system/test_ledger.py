@@ -117,3 +117,15 @@ def test_a_state_of_a_newer_longspan_is_refused_in_words(tmp_path: Path) -> None
     engine.dispose()
     with pytest.raises(LongspanError, match="written by a newer Longspan"):
         open_database(tmp_path / "state.db")
+
+
+def test_what_there_is_no_room_for_is_told_in_words_changes_nothing_and_can_be_written_later(ledger: Ledger) -> None:
+    ledger.remember("port", "1")
+    with ledger.engine.connect() as connection:  # the one that the next transaction has
+        # A file that may not grow is as good as a disk that is full: SQLite says the same.
+        connection.exec_driver_sql("PRAGMA max_page_count=1")
+    with pytest.raises(LongspanError, match="cannot be written: .* full.*Make room on the disk"):
+        ledger.remember("port", "2" * 100_000)
+    assert ledger.fact("port") == "1"
+    ledger.remember("port", "3")
+    assert ledger.fact("port") == "3"

@@ -142,3 +142,16 @@ def test_what_a_killed_control_left_half_copied_is_cleared(tmp_path: Path) -> No
     (tmp_path / "vault" / "new" / "abc" / "half.py").write_text("x")
     Vault(tmp_path / "vault")
     assert list((tmp_path / "vault" / "new").iterdir()) == []
+
+
+def test_a_copy_that_fails_half_way_leaves_nothing_and_can_be_made_later(folder: Path, tmp_path: Path) -> None:
+    (folder / "zz").mkdir()
+    (folder / "zz" / "last.py").write_text("last")
+    vault, tree = Vault(tmp_path / "vault"), survey(folder, leave_out=set(), limit_bytes=LIMIT)
+    (folder / "zz" / "last.py").rename(tmp_path / "kept")
+    with pytest.raises(FileNotFoundError):
+        vault.keep_code(folder, tree)
+    assert list((tmp_path / "vault" / "new").iterdir()) == []
+    (tmp_path / "kept").rename(folder / "zz" / "last.py")
+    vault.keep_code(folder, tree)
+    assert survey(vault.code(tree.digest()), leave_out=set(), limit_bytes=LIMIT) == tree

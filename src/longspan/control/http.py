@@ -22,6 +22,7 @@ from longspan.capabilities.scaling import api as scaling_api
 from longspan.client import messages
 from longspan.control.world import World
 from longspan.spec.system import System
+from longspan.system.troubles import MAKE_ROOM, NO_ROOM
 from longspan.wire.load import BOUNDS_SECONDS
 
 
@@ -124,6 +125,8 @@ def status(world: World) -> messages.Status:
 
 def problem(error: Exception) -> messages.Problem:
     """An error as the API, `once` and a failed start tell it. Never a stack trace."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        error = LongspanError(f"cannot be done: {error.strerror}", remedy=MAKE_ROOM)
     if not isinstance(error, LongspanError):
         return messages.Problem(title="internal error", status=500, detail=f"{type(error).__name__}: {error}"[:500])
     kind = "invalid" if isinstance(error, Invalid) else "refused" if isinstance(error, Refused) else "failed"

@@ -7,7 +7,6 @@ them. Only ``down`` stops them.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gc
 import getpass
 import logging
@@ -93,11 +92,11 @@ def _serve(file: Path, state: Path) -> int:
             # One bad trip must not end control: the next looks again, and the log has the cause.
             _log.exception("a trip failed")
             moving = False
-        with contextlib.suppress(OSError):  # a full disk: what is written is lost, and control goes on
+        with world.troubles.borne("rotating the logs"):
             world.logs.rotate()
-        if time.monotonic() - rotated > _ROTATE_EVERY_SECONDS:
-            rotated = time.monotonic()
-            world.gateway.rotate_logs()
+            if time.monotonic() - rotated > _ROTATE_EVERY_SECONDS:
+                rotated = time.monotonic()
+                world.gateway.rotate_logs()
         waiter.wait(SOON_SECONDS if moving else TICK_SECONDS)
     for name in (SOCKET, "run/pages.sock"):
         (world.state / name).unlink(missing_ok=True)

@@ -40,7 +40,9 @@ class Stopping:
         if self._now:
             for replica in seen.replicas:
                 world.replicas.act(Kill(replica, "told to stop at once"))
-        if gone and not seen.replicas:
+        # What cannot be written for want of room is no reason to stay: the next control sees it by the locks.
+        left = [one for one in seen.replicas if not world.troubles or one.pid or one.state == "starting"]
+        if gone and not left:
             world.clear()
             self.done = True
         return True

@@ -34,6 +34,7 @@ from longspan.system.database import open_database
 from longspan.system.ledger import Ledger
 from longspan.system.locks import holder, take
 from longspan.system.records import Cors, GatewayWanted, Generation, Slot, Wanted
+from longspan.system.troubles import Troubles, words
 from longspan.system.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class World:
             last_log=self.logs.tail,
             claim_port=self._claim,
         )
-        self.guard = guard or MemoryGuard(None)
+        self.guard, self.troubles = guard or MemoryGuard(None), Troubles(time.monotonic)
         self.replicas = LocalReplicas(
             state,
             self.ledger,
@@ -90,6 +91,7 @@ class World:
             egress=gateway_adapters.EGRESS_SOCKET,
             guard=self.guard,
             most_bytes=int(MOST_OF_THE_MACHINE * self.generations.machine().memory_bytes),
+            troubles=self.troubles,
         )
         self.there = There()
         self.gateway = gateway_adapters.Envoy(state)
@@ -151,14 +153,15 @@ class World:
                     now,
                     __version__,
                 )
-            except LongspanError as error:
+            except (LongspanError, OSError) as error:
                 # Such as a port that somebody took while Envoy was dead: replicas and the judgement go on.
-                trouble = str(error)
-            judgement = generations.settle(self.generations, self.ledger, found, seen, now)
-            if judgement and judgement.verdict in ("serve", "fail"):
-                _log.info(
-                    "generation %d: %s, %s", pending.number if pending else 0, judgement.verdict, judgement.reason
-                )
+                trouble = words(error)
+            with self.troubles.borne("writing down how the generation fares"):
+                judgement = generations.settle(self.generations, self.ledger, found, seen, now)
+                if judgement and judgement.verdict in ("serve", "fail"):
+                    _log.info(
+                        "generation %d: %s, %s", pending.number if pending else 0, judgement.verdict, judgement.reason
+                    )
         if trouble and trouble != self.seen.trouble:
             _log.error("gateway: %s", trouble)
         routed = {endpoint.socket for endpoint in concluded.endpoints}
@@ -174,9 +177,10 @@ class World:
             in_force=current.number if current and not seen.endpoints - routed else self.seen.in_force,
             leftover=seen.endpoints - routed,
             trouble=trouble,
-            moving=moving or not (seen.listening or trouble),
+            moving=not self.troubles and (moving or not (seen.listening or trouble)),
         )
-        scaling.tick(self.scaling.look(current, wanted, found, samples, now), self.scaling)
+        with self.troubles.borne("scaling"):
+            scaling.tick(self.scaling.look(current, wanted, found, samples, now), self.scaling)
         return self.seen
 
     def _wish(

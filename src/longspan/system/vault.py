@@ -7,6 +7,7 @@ Nothing in the vault ever changes; replicas run from here, never from the folder
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -22,6 +23,7 @@ from pathspec import GitIgnoreSpec
 
 from longspan.base.errors import LongspanError, Refused
 from longspan.base.units import format_size
+from longspan.system.troubles import MAKE_ROOM, NO_ROOM
 
 _LEFT_OUT = {".longspan", ".git", "__pycache__", ".hg", ".svn"}
 _MOST_FILES = 20_000
@@ -89,8 +91,7 @@ class Vault:
         for part in ("code", "models", "new"):
             (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in (folder / "new").iterdir():
-            # What a killed control left half-copied.
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+            _drop(left)  # what a killed control left half-copied
 
     def code(self, digest: str) -> Path:
         """Where the tree of that digest stands."""
@@ -106,15 +107,12 @@ class Vault:
         with self._copying:  # two applies at once may bring the same
             if target.exists():
                 return
-            new = self._folder / "new" / target.name
-            shutil.rmtree(new, ignore_errors=True)
-            for path, digest in tree.files.items():
-                _copy(folder / path, new / path, digest)
-            new.mkdir(exist_ok=True)
-            for inside, _, _ in os.walk(new):
-                _sync_folder(Path(inside))
-            new.rename(target)
-            _sync_folder(target.parent)
+            with _whole_or_not_at_all(self._folder / "new" / target.name, target) as new:
+                for path, digest in tree.files.items():
+                    _copy(folder / path, new / path, digest)
+                new.mkdir(exist_ok=True)
+                for inside, _, _ in os.walk(new):
+                    _sync_folder(Path(inside))
 
     def keep_model(self, source: Path, digest: str) -> None:
         """Copy the file of a model. Raises `LongspanError` when it is not of that digest any more."""
@@ -122,10 +120,31 @@ class Vault:
         with self._copying:
             if target.exists():
                 return
-            new = self._folder / "new" / digest
-            _copy(source, new, digest)
-            new.rename(target)
-            _sync_folder(target.parent)
+            with _whole_or_not_at_all(self._folder / "new" / digest, target) as new:
+                _copy(source, new, digest)
+
+
+@contextlib.contextmanager
+def _whole_or_not_at_all(new: Path, target: Path) -> Iterator[Path]:
+    """What the block makes at `new` becomes `target`. When it fails, nothing of it takes up room; `LongspanError`, and
+    what to do, when that was for want of room."""
+    _drop(new)
+    try:
+        yield new
+        new.rename(target)
+        _sync_folder(target.parent)
+    except BaseException as error:
+        _drop(new)
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise LongspanError(f"no copy of it can be kept: {error.strerror}", remedy=MAKE_ROOM) from error
+        raise
+
+
+def _drop(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _mode(path: Path) -> str:

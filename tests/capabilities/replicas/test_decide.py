@@ -80,6 +80,8 @@ def test_a_spawned_process_without_a_lock_yet_is_starting_and_not_for_ever() -> 
     assert look(young, Sight(), NOW).state == "starting"
     assert look(young, Sight(), NOW + 1).state == "dead"
     assert look(young, Sight(child="gone"), NOW).state == "dead"
+    # One that was ready had its lock: it is gone, though its death could not be written down.
+    assert look(replace(young, ready_at=NOW - 1), Sight(), NOW).state == "dead"
 
 
 def test_a_worker_that_was_told_to_drain_by_somebody_else_is_draining() -> None:

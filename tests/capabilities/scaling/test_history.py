@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from longspan.base.errors import LongspanError
 from longspan.capabilities.scaling.adapters.history import History
 from longspan.capabilities.scaling.decide import Decision, Lesson, Room
 from longspan.capabilities.scaling.decide.history import Noted, Record, due, recorded
@@ -118,3 +119,23 @@ def test_of_a_unit_without_requests_little_is_written_down() -> None:
 def test_a_record_knows_whether_it_is_a_change() -> None:
     assert Record(before=1, decision=GROWS, policy=Policy()).changed
     assert not Record(before=1, decision=STAYS, policy=Policy()).changed
+
+
+def test_what_there_is_no_room_for_is_kept_in_mind_and_does_not_keep_anybody_from_reading(engine: sa.Engine) -> None:
+    history = History(engine)
+    history.note(note("read", 10))
+    history.write()
+    room_for(engine, 1)
+    for second in range(20, 220):
+        history.note(note("read", second))
+    with pytest.raises(LongspanError, match="cannot be written"):
+        history.write()
+    assert [one.at for one in history.between("read", 0, NOON + 999 * SECOND)] == [NOON + 10 * SECOND]
+    room_for(engine, 1 << 20)
+    assert len(history.between("read", 0, NOON + 999 * SECOND)) == 201
+
+
+def room_for(engine: sa.Engine, pages: int) -> None:
+    """SQLite lets the file grow to so many, as far as this engine's one connection goes."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from longspan.capabilities.replicas.decide import (
     Ask,
-    Forget,
     Move,
     Sight,
     Silence,
@@ -33,7 +32,6 @@ class See(Protocol):
 
 class Do(Protocol):
     def keep(self, slot: Slot) -> None: ...
-    def forget(self, slot: Slot) -> None: ...
     def remember(self, weights: dict[str, Weight], silences: dict[str, Silence], seen: Sequence[Replica]) -> None: ...
     def act(self, move: Move | Ask) -> None: ...
 
@@ -82,5 +80,5 @@ def converge(
         clusters=gateway.clusters,
     )
     for move in concluded.moves:
-        do.forget(move.slot) if isinstance(move, Forget) else do.act(move)
+        do.act(move)
     return concluded, tuple(seen)

@@ -187,7 +187,8 @@ class Envoy:
         if _size(own) > limit_bytes:
             # Its standard error, which cannot be reopened: as Envoy's own log file it would be buffered,
             # and the last lines before a crash are the ones that matter.
-            shutil.copyfile(own, f"{own}.1")
+            with contextlib.suppress(OSError):  # on a full disk room matters more than old lines
+                shutil.copyfile(own, f"{own}.1")
             os.truncate(own, 0)
 
     def _newborn(self) -> int | None:

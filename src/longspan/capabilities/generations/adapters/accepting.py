@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import importlib.metadata
-import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -127,11 +126,12 @@ class Generations:
 
 
 def secrets_key(path: Path) -> bytes:
-    """The key of the secrets' HMACs: 32 random bytes, made once, mode 0600."""
+    """The key of the secrets' HMACs: 32 random bytes, made once, mode 0600. Raises `OSError`, and makes none then."""
     if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(descriptor, secrets.token_bytes(_KEY_BYTES))
-        os.close(descriptor)
+        beside = path.with_name(f"{path.name}.new")
+        beside.touch(mode=0o600)
+        beside.write_bytes(secrets.token_bytes(_KEY_BYTES))
+        beside.rename(path)
     return path.read_bytes()
 
 

@@ -47,12 +47,21 @@ from longspan.system.ids import new_id
 from longspan.system.ledger import Ledger
 from longspan.system.locks import holder
 from longspan.system.records import Replica, Sample, Slot
+from longspan.system.troubles import Troubles
 from longspan.system.vault import Vault
 from longspan.wire.exits import REASONS
 from longspan.wire.load import read as read_load
 from longspan.wire.orders import Orders, Work
 
 _log = logging.getLogger(__name__)
+
+_CALLED = {
+    Start: "starting a replica",
+    Drain: "draining it",
+    Ask: "asking where it hangs",
+    Kill: "ending it",
+    Forget: "taking it out of the records",
+}
 
 _WORKER = (sys.executable, "-P", "-B", "-m", "longspan.serving")
 
@@ -72,12 +81,14 @@ class LocalReplicas:
         egress: str,
         guard: MemoryGuard,
         most_bytes: int,
+        troubles: Troubles,
     ) -> None:
         """`watch` is told each pid to wake for, `egress` is the socket through which units are called. `most_bytes`: of
-        memory that one process may write to, whatever its unit is granted; 0: nobody knows."""
+        memory that one process may write to, whatever its unit is granted; 0: nobody knows. `troubles` is
+        told what cannot be done now."""
         self._state, self._ledger, self._vault, self._logs = state, ledger, vault, logs
         self._environment, self._watch, self._egress, self._guard = environment, watch, egress, guard
-        self._most_bytes = most_bytes
+        self._most_bytes, self._troubles = most_bytes, troubles
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._handshakes = Handshakes()
         self._weights: dict[str, Weight] = {}
@@ -128,12 +139,14 @@ class LocalReplicas:
     # Hands
 
     def keep(self, slot: Slot) -> None:
-        """Write a slot down."""
-        if slot.died_at is not None and slot.stopping_at is None:
-            _log.warning("%s/%d: replica %s died; %d deaths so far", slot.unit, slot.slot, slot.replica, slot.restarts)
+        """Write a slot down, now or on a later trip."""
         if slot.died_at is not None:
             self._guard.release(slot.replica)
-        self._ledger.keep(slot)
+        with self._troubles.borne(f"{slot.unit}/{slot.slot}: writing down what was seen"):
+            self._ledger.keep(slot)
+            if slot.died_at is not None and slot.stopping_at is None:
+                deaths = f"{slot.restarts} deaths so far"
+                _log.warning("%s/%d: replica %s died; %s", slot.unit, slot.slot, slot.replica, deaths)
 
     def remember(self, weights: dict[str, Weight], silences: dict[str, Silence], seen: Sequence[Replica]) -> None:
         """Remember them, and log what is new in them."""
@@ -150,7 +163,7 @@ class LocalReplicas:
         self._weights, self._silences = weights, silences
 
     def forget(self, slot: Slot) -> None:
-        """The slot is free: what its replica left behind goes."""
+        """The slot is free: what its replica left behind goes. Raises `OSError`, `LongspanError`."""
         for suffix in ("sock", "sock.new", "keeper.sock", "keeper.sock.new", "lock", "load", "ids", "json"):
             self._path(slot, suffix).unlink(missing_ok=True)
         self._guard.release(slot.replica)
@@ -158,6 +171,11 @@ class LocalReplicas:
 
     def act(self, move: Move | Ask) -> None:
         """Carry out one move; what cannot be done is logged and looked at again on the next trip."""
+        slot = move.slot if isinstance(move, Start | Forget) else move.replica.slot
+        with self._troubles.borne(f"{slot.unit}/{slot.slot}: {_CALLED[type(move)]}"):
+            self._act(move)
+
+    def _act(self, move: Move | Ask) -> None:
         match move:
             case Start(slot, wanted):
                 self._start(slot, wanted.unit)

@@ -42,7 +42,9 @@ def look(slot: Slot, sight: Sight, now: int) -> Replica:
 
 
 def _state(slot: Slot, sight: Sight, now: int) -> ReplicaState:
-    spawning = sight.child == "unknown" and slot.died_at is None and now - slot.since < SPAWN_GRACE
+    # Who was ready has held it: that one is gone, also where its death could not be written down yet.
+    unborn = slot.ready_at is None and slot.died_at is None and now - slot.since < SPAWN_GRACE
+    spawning = sight.child == "unknown" and unborn
     if sight.pid is None and sight.child != "alive" and not spawning:
         return "crash-loop" if slot.quick_deaths >= CRASH_LOOP_AT else "dead"
     if slot.stopping_at is not None:

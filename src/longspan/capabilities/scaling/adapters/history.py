@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from longspan.base.errors import LongspanError
 from longspan.capabilities.scaling.decide.history import MOST_RECORDS, Noted, Record
 
 _log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ _UPSERT = "INSERT OR REPLACE INTO scaling (unit, at, record) VALUES (?, ?, ?)"
 _OLDEST_GO_EVERY = 20
 """Transactions between two looks at how many there are."""
 _MOST_READ = 20_000
+_MOST_WAITING = 10_000
+"""Records that are kept in mind while they cannot be written, the newest."""
 
 
 class History:
@@ -44,16 +48,22 @@ class History:
             self._waiting.append(noted)
 
     def write(self) -> None:
-        """All that is noted, in one transaction: one fsync."""
+        """All that is noted, in one transaction: one fsync. What cannot be written is kept in mind; raises
+        `LongspanError`."""
         with self._lock:
             rows, self._waiting = self._waiting, []
         if not rows:
             return
         encode = msgspec.json.encode
-        with self._engine.begin() as connection:
-            connection.exec_driver_sql(_UPSERT, [(one.unit, one.at, encode(one.record)) for one in rows])
-            if self._written % _OLDEST_GO_EVERY == 0:
-                self._forget(connection)
+        try:
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql(_UPSERT, [(one.unit, one.at, encode(one.record)) for one in rows])
+                if self._written % _OLDEST_GO_EVERY == 0:
+                    self._forget(connection)
+        except LongspanError:
+            with self._lock:
+                self._waiting = [*rows, *self._waiting][-_MOST_WAITING:]
+            raise
         self._written += 1
 
     def at(self, unit: str, at: int) -> Noted | None:
@@ -89,7 +99,7 @@ class History:
 
     def units(self) -> set[str]:
         """Of whom there are records."""
-        self.write()
+        self._write_if_possible()
         with self._engine.connect() as connection:
             return set(connection.scalars(sa.select(_TABLE.c.unit).distinct()))
 
@@ -97,11 +107,16 @@ class History:
         return next(iter(self._read(sa.and_(*where), newest_first=True, most=1)), None)
 
     def _read(self, where: sa.ColumnElement[bool], *, newest_first: bool, most: int = _MOST_READ) -> Iterable[Noted]:
-        self.write()
+        self._write_if_possible()
         order = _TABLE.c.at.desc() if newest_first else _TABLE.c.at
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(_TABLE).where(where).order_by(order).limit(most)).all()
         return (noted for row in rows if (noted := self._noted(row)) is not None)
+
+    def _write_if_possible(self) -> None:
+        """What stands in the table can be read also when there is no room for more."""
+        with contextlib.suppress(LongspanError):
+            self.write()
 
     def _noted(self, row: sa.Row[tuple[str, int, bytes]]) -> Noted | None:
         try:

@@ -281,8 +281,8 @@ class Scaler:
         _log.info("%s is held no longer", unit)
 
     def write_down(self) -> None:
-        self._ledger.want(*self._asked)
-        self._asked.clear()
+        asked, self._asked = self._asked, []  # what cannot be written is concluded anew on the next tick
+        self._ledger.want(*asked)
         if self._ticked is not None and self._ticked - self._wrote >= _WRITE_SECONDS:
             self._wrote = self._ticked
             self.history.write()
