@@ -121,6 +121,12 @@ def test_outputs_come_in_the_order_they_are_asked_for() -> None:
     assert [o["name"] for o in answered(MIXED, request, outputs)["outputs"]] == ["text"]
 
 
+@pytest.mark.parametrize("more", [{}, {"outputs": [{"name": "probs"}]}], ids=["common", "with outputs"])
+def test_a_name_in_the_body_as_kserves_client_sends_it_is_passed_over(more: dict[str, Any]) -> None:
+    request = TINY.decode(body(x(), id="7", model_name="somebody", **more))
+    assert (request.id, request.inputs["x"].shape) == ("7", (1, 16))
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

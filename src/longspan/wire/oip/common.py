@@ -88,7 +88,13 @@ def _decoder(name: str, datatype: str, tail: list[int], data: Any) -> Any:
     tensor = msgspec.defstruct("CommonInput", fields, **options)
     request = msgspec.defstruct(
         "CommonRequest",
-        [("inputs", tuple[tensor]), ("id", str | None, None), ("parameters", None, None), ("outputs", None, None)],  # type: ignore[valid-type]
+        [
+            ("inputs", tuple[tensor]),  # type: ignore[valid-type]
+            ("id", str | None, None),
+            ("parameters", None, None),
+            ("outputs", None, None),
+            ("model_name", str | None, None),
+        ],
         **options,
     )
     return msgspec.json.Decoder(request).decode

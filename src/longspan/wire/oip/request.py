@@ -59,6 +59,8 @@ class Request(msgspec.Struct, Generic[Data], forbid_unknown_fields=True, gc=Fals
     id: str | None = None
     parameters: dict[str, Any] | None = None
     outputs: list[Output] | None = None
+    model_name: str | None = None
+    """What KServe's client sends in the protocol's gRPC manner; the address has said it already, and counts."""
 
 
 class AnyOutput(AnyTensor, forbid_unknown_fields=False, gc=False):
