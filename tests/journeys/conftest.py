@@ -11,9 +11,9 @@ from tests.journeys.services import FileType, Service, Tiny
 KINDS = {"tiny": Tiny, "file-type": FileType}
 
 
-@pytest.fixture(scope="module", params=["tiny-1", "tiny-2", "file-type-1", "file-type-2"])
+@pytest.fixture(scope="module")
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A running system of this service with this many replicas; stopped afterwards, come what may."""
+    """A running system: the service and the replicas that `request.param` names; stopped afterwards, come what may."""
     kind, _, replicas = request.param.rpartition("-")
     service = KINDS[kind](tmp_path_factory.mktemp(kind), int(replicas))
     with service.system as system:

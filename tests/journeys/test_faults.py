@@ -1,7 +1,9 @@
 """Nothing that is done to a running system fails a request: kills, a dead control, updates good and bad.
 
 Each test runs under the load that `services` names for the kind, by a client that never retries and
-judges every answer. Each is run for both kinds of service, with one replica and with two.
+judges every answer. Each is run on two systems that differ in both kind and number: the tiny service with two
+replicas, and file-type with one. Where the number of replicas decides what saves the requests (another replica,
+or waiting for the same one), the test is run for both kinds with one and with two.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ from tests.journeys.services import DIES_OF_A_REQUEST, DIES_ONCE_READY, NEVER_RE
 
 CALM_SECONDS = 0.5
 BACK_WITHIN_SECONDS = 2.0
+
+SYSTEMS = ["tiny-2", "file-type-1", "tiny-1", "file-type-2"]
+on_two = pytest.mark.parametrize("running", SYSTEMS[:2], indirect=True, scope="module")
+on_all = pytest.mark.parametrize("running", SYSTEMS, indirect=True, scope="module")
 
 
 @contextmanager
@@ -38,6 +44,7 @@ def calm(load: Background) -> None:
         time.sleep(0.02)
 
 
+@on_all
 def test_a_killed_replica_comes_back_and_fails_no_request(served: Service) -> None:
     system = served.system
     with under_load(served) as load:
@@ -51,6 +58,7 @@ def test_a_killed_replica_comes_back_and_fails_no_request(served: Service) -> No
     assert restarted.restarts >= 1
 
 
+@on_two
 def test_a_killed_control_and_its_return_leave_the_replicas_as_they_were(served: Service) -> None:
     system = served.system
     with under_load(served) as load:
@@ -65,6 +73,7 @@ def test_a_killed_control_and_its_return_leave_the_replicas_as_they_were(served:
     assert _places(after) == _places(before)
 
 
+@on_all
 def test_an_apply_changes_the_step_and_afterwards_only_the_new_one_answers(served: Service) -> None:
     system, before = served.system, served.system.status()
     with under_load(served) as load:
@@ -77,6 +86,7 @@ def test_an_apply_changes_the_step_and_afterwards_only_the_new_one_answers(serve
     assert [system.ask("plan")[0] for _ in range(2)] == [0, 0]
 
 
+@on_two
 @pytest.mark.parametrize("broken", ["never ready", "ready and then dead", "dead of each request"])
 def test_an_apply_that_breaks_goes_back_by_itself(served: Service, broken: str) -> None:
     system, before = served.system, served.system.status()
@@ -104,6 +114,7 @@ def test_an_apply_that_breaks_goes_back_by_itself(served: Service, broken: str) 
     assert "".join(told.split()) in "".join(text.split())
 
 
+@on_two
 def test_a_rollback_brings_the_last_version_back(served: Service) -> None:
     system, old = served.system, served.version
     with under_load(served) as load:
@@ -119,6 +130,7 @@ def test_a_rollback_brings_the_last_version_back(served: Service) -> None:
     served.write(old)
 
 
+@on_two
 def test_a_killed_gateway_is_back_within_two_seconds(
     served: Service, record_property: Callable[[str, object], None]
 ) -> None:
