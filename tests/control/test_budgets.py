@@ -6,8 +6,8 @@ import pytest
 
 from longspan.base.errors import Refused
 from longspan.capabilities.generations import run as generations
-from longspan.client.sync import Client
 from longspan.client.load import Background, Plan, Request
+from longspan.client.sync import Client
 from longspan.control import http
 from tests.control.worlds import Running
 
@@ -49,7 +49,9 @@ def test_a_replica_that_comes_to_hold_too_much_is_replaced_by_another_without_a_
     with Background(plan) as load:
         # In pieces: a single body that large is not what a leak looks like.
         for _ in range(5):
-            Client(f"http://127.0.0.1:{running.port}", retry=None).send("echo", b"40", media_type="application/octet-stream")
+            Client(f"http://127.0.0.1:{running.port}", retry=None).send(
+                "echo", b"40", media_type="application/octet-stream"
+            )
         running.until(lambda: running.world.seen.memory["echo"].replaced == 1)
         running.until(lambda: [one.slot.slot for one in running.world.seen.replicas] == [1])
         running.until(lambda: not running.world.seen.moving)
