@@ -124,6 +124,9 @@ def _secrets(value: Any, path: Path) -> Iterator[Finding]:
     elif isinstance(value, str) and MARK in value:
         if not _settings(path):
             remedy = "Hand it to a class by the with: of its step; nothing else may hold a secret."
+            if len(path) >= 5 and (path[0], path[2], path[4]) == ("services", "steps", "command"):
+                # What stands among a program's arguments everybody on the machine can read.
+                remedy = "A server is handed no secrets: let it read them from a file that only this user may read."
             yield Finding(path, "has a secret, which may stand only inside with:", remedy)
         elif secret_name(value) is None:
             remedy = "Write ${env:NAME} and nothing else; the class can put it together with other text."
