@@ -219,3 +219,11 @@ def test_each_change_is_a_line() -> None:
         "generation 4 failed: it died",
         "generation 5 serves",
     ]
+
+
+def test_how_the_last_process_of_a_slot_ended_is_told_beside_its_restarts() -> None:
+    again = replace(ONE, restarts=1, ended="signal 9 (Killed), 4 s ago")
+    assert list(unit_notes(with_replicas(again))) == ["flower/0 ended: signal 9 (Killed), 4 s ago"]
+    assert list(news(with_replicas(replace(again, pid=12)), with_replicas(again))) == [
+        "flower/0 ready (generation 3, pid 11, restarts 1, the last one ended: signal 9 (Killed), 4 s ago)"
+    ]

@@ -25,7 +25,7 @@ def sleeps(content: bytes) -> bytes:
 """
 SERVICE = """
   {0}:
-    settle: 1s
+    settle: 0s
     limits: {{time: 1s}}
     accepts: {{"*/*": step.content}}
     answers: {{application/octet-stream: step.result}}
@@ -55,6 +55,9 @@ def test_a_hung_replica_is_replaced_whoever_has_to_end_it_and_its_log_says_where
     )
     system.until_ready()
     assert [ask(system, unit, b"well") for unit in UNITS] == [(200, b"well")] * 2
+    shown = system.run("status")
+    assert "sleeps/0 ended: exit code 124, it gave itself up since a step hung, " in shown
+    assert "holds/0 ended: killed: hung: it has answered nothing" in shown
     itself, by_control = system.run("logs", "sleeps"), system.run("logs", "holds")
     assert "step 'step' hangs: it has not come back" in itself
     assert "exit code 124, it gave itself up since a step hung" in itself

@@ -39,6 +39,9 @@ class ReplicaView:
     """Resident; 0 when it is not known."""
     there: bool = False
     """A server of somebody else's that is there already: no process of ours, and nothing waits for it."""
+    ended: str = ""
+    """How the last process of its slot ended, and how long ago; empty when that was not in the last ten minutes, or is
+    not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -51,7 +51,7 @@ def units_table(status: Status) -> Table:
 
 
 def unit_notes(status: Status) -> Iterator[str]:
-    """What a unit's replicas are granted, and why there are that many, where somebody said."""
+    """What a unit's replicas are granted, why there are that many, where somebody said, and how the last ones ended."""
     for unit in status.units:
         guard = {"watched": " (watched)", "cgroup": " (watched, and a hard limit)"}.get(unit.memory_guard, "")
         parts = [f"{unit.cpu:g} core{'s' * (unit.cpu != 1)} each"] if unit.cpu else []
@@ -60,6 +60,7 @@ def unit_notes(status: Status) -> Iterator[str]:
         parts += [f"{unit.wanted} wanted: {unit.reason}"] if unit.reason else []
         if parts:
             yield f"{unit.name}: {'; '.join(parts)}"
+        yield from (f"{unit.name}/{one.slot} ended: {one.ended}" for one in unit.replicas if one.ended)
 
 
 def steps_table(status: Status) -> Table:
@@ -180,4 +181,5 @@ def _replicas(status: Status) -> dict[str, ReplicaView]:
 def _told(name: str, replica: ReplicaView) -> str:
     pid = f", pid {replica.pid}" if replica.pid else ""
     again = f", restarts {replica.restarts}" if replica.restarts else ""
+    again += f", the last one ended: {replica.ended}" if replica.ended else ""
     return f"{name} {replica.state} (generation {replica.generation}{pid}{again})"

@@ -114,6 +114,7 @@ def status(world: World) -> messages.Status:
             {unit: replicas_api.reason(counts.get(unit), pins.get(unit), now) for unit in counts.keys() | pins.keys()},
             seen.memory,
             world.there.troubles(seen.wanted),
+            world.replicas.ends(),
         ),
         steps=replicas_api.steps(seen.wanted, done),
         failed=messages.FailedView(generation=failed.number, reason=failed.reason) if failed else None,

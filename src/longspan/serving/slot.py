@@ -24,9 +24,12 @@ _FLOCK = "hhqqi0q"
 def take(path: str) -> int:
     """Hold the slot: the descriptor of the locked file, not inheritable. Never close it.
 
-    Raises `Refused` when another process holds it, naming its pid.
+    Raises `Refused` when another process holds it, naming its pid, `LongspanError` when it cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LongspanError(f"cannot be locked: {error.strerror}", at=path, remedy="Is the disk full?") from None
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

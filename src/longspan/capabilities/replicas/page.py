@@ -58,7 +58,8 @@ def _unit(unit: UnitView) -> str:
 
 
 def _replica(replica: ReplicaView) -> str:
-    log = f"<pre>{escape(chr(10).join(replica.last_log))}</pre>" if replica.last_log else ""
+    log = escape(f"ended: {replica.ended}") if replica.ended else ""
+    log += f"<pre>{escape(chr(10).join(replica.last_log))}</pre>" if replica.last_log else ""
     return (
         f'<tr><td>{replica.slot}<td class="{replica.state}">{replica.state}<td class=n>{replica.generation}'
         f"<td class=n>{replica.pid or ''}<td class=n>{replica.restarts}"

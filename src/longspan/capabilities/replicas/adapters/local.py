@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from longspan.base.errors import LongspanError
 from longspan.capabilities.replicas.adapters.cgroup import MemoryGuard
+from longspan.capabilities.replicas.adapters.ends import Ends
 from longspan.capabilities.replicas.adapters.handshakes import Handshakes
 from longspan.capabilities.replicas.adapters.logs import Logs
 from longspan.capabilities.replicas.adapters.ports import choose, is_free
@@ -49,7 +50,6 @@ from longspan.system.locks import holder
 from longspan.system.records import Replica, Sample, Slot
 from longspan.system.troubles import Troubles
 from longspan.system.vault import Vault
-from longspan.wire.exits import REASONS
 from longspan.wire.load import read as read_load
 from longspan.wire.orders import Orders, Work
 
@@ -90,7 +90,7 @@ class LocalReplicas:
         self._environment, self._watch, self._egress, self._guard = environment, watch, egress, guard
         self._most_bytes, self._troubles = most_bytes, troubles
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._handshakes = Handshakes()
+        self._handshakes, self._ends = Handshakes(), Ends()
         self._weights: dict[str, Weight] = {}
         self._silences: dict[str, Silence] = {}
 
@@ -120,6 +120,10 @@ class LocalReplicas:
                     found.append(Sample(unit=slot.unit, slot=slot.slot, replica=slot.replica, at=now, load=load))
         return found
 
+    def ends(self) -> dict[tuple[str, int], str]:
+        """(unit, slot) -> how its last process ended, for some minutes."""
+        return self._ends.recent()
+
     def weights(self) -> dict[str, Weight]:
         """What is remembered of memory, by digest of the work."""
         return self._weights
@@ -133,7 +137,8 @@ class LocalReplicas:
         if child is None or child.poll() is None:
             return "unknown" if child is None else "alive"
         del self._children[slot.replica]
-        self._logs.note(slot.unit, slot.slot, f"replica {slot.replica} ended: {_ended(child.returncode)}")
+        how = self._ends.ended(slot, child.returncode)
+        self._logs.note(slot.unit, slot.slot, f"replica {slot.replica} ended: {how}")
         return "gone"
 
     # Hands
@@ -167,6 +172,7 @@ class LocalReplicas:
         for suffix in ("sock", "sock.new", "keeper.sock", "keeper.sock.new", "lock", "load", "ids", "json"):
             self._path(slot, suffix).unlink(missing_ok=True)
         self._guard.release(slot.replica)
+        self._ends.forget(slot)
         self._ledger.forget(slot)
 
     def act(self, move: Move | Ask) -> None:
@@ -190,6 +196,7 @@ class LocalReplicas:
             case Kill(replica, reason):
                 _log.warning("%s/%d: killed: %s", replica.unit, replica.slot.slot, reason)
                 self._logs.note(replica.unit, replica.slot.slot, f"killed: {reason}")
+                self._ends.because(replica.slot, reason)
                 self._signal(replica, signal.SIGKILL)
             case Forget(slot):
                 self.forget(slot)
@@ -283,9 +290,3 @@ class LocalReplicas:
 def _errand(work: Work, orders: str, secrets: int) -> list[str]:
     """What the process is told: to be a worker, or to keep a server of somebody else's, which is given no secrets."""
     return ["keep", orders] if work.server is not None else ["run", orders, "--secrets", str(secrets)]
-
-
-def _ended(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}" + (f", it {REASONS[code]}" if code in REASONS else "")
-    return f"signal {-code} ({signal.strsignal(-code) or 'unknown'})"

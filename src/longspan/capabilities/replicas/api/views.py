@@ -49,11 +49,13 @@ def views(
     reasons: Mapping[str, str] | None = None,
     memory: Mapping[str, Memory] | None = None,
     there: Mapping[str, str] | None = None,
+    ends: Mapping[tuple[str, int], str] | None = None,
 ) -> tuple[messages.UnitView, ...]:
     """What `status` tells of each unit; log lines only of replicas that are in trouble.
 
     `reasons`: unit -> why it has that many, as `reason` says. `memory`: of each unit that is granted some. `there`: of
     each unit whose server is there already, what is wrong with that; it is shown as one replica without a process.
+    `ends`: (unit, slot) -> how its last process ended.
     """
     counts: Counter[str] = Counter()
     units, generations = {}, {}
@@ -67,7 +69,13 @@ def views(
     found = []
     for name in names:
         unit, guarded = units.get(name), (memory or {}).get(name)
-        mine = [_view(r, last_log, held.get(r.slot.replica, r.memory_bytes)) for r in replicas if r.unit == name]
+        mine = [
+            _view(
+                r, last_log, held.get(r.slot.replica, r.memory_bytes), (ends or {}).get((r.slot.unit, r.slot.slot), "")
+            )
+            for r in replicas
+            if r.unit == name
+        ]
         if there and name in there:
             mine.append(_seen(there[name], generations[name]))
         found.append(
@@ -94,7 +102,9 @@ def reason(count: Count | None, pin: Pin | None, now: int) -> str:
     return count.reason if count is not None else ""
 
 
-def _view(replica: Replica, last_log: Callable[[str, int], tuple[str, ...]], memory_bytes: int) -> messages.ReplicaView:
+def _view(
+    replica: Replica, last_log: Callable[[str, int], tuple[str, ...]], memory_bytes: int, ended: str
+) -> messages.ReplicaView:
     slot = replica.slot
     troubled = replica.state in ("crash-loop", "dead") or slot.quick_deaths
     return messages.ReplicaView(
@@ -105,6 +115,7 @@ def _view(replica: Replica, last_log: Callable[[str, int], tuple[str, ...]], mem
         restarts=slot.restarts,
         last_log=last_log(slot.unit, slot.slot) if troubled else (),
         memory_bytes=memory_bytes if replica.pid is not None else 0,
+        ended=ended,
     )
 
 

@@ -22,7 +22,7 @@ from longspan.capabilities.replicas.decide.trip import Kill
 from longspan.system.records import Replica, Sample, Wanted
 from longspan.wire.orders import Work
 
-LEAST = 20 * SECOND
+LEAST = 8 * SECOND
 """However short its time limits, a replica is not ended for a shorter silence."""
 LONGEST_LOOK = SECOND
 LAST_WORDS = SECOND
