@@ -6,6 +6,7 @@ can name any pattern without breaking an apply.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -22,6 +23,7 @@ _NAMES = ("steps.py", "data/a.bin", "data/deep/b.txt", "x y/#c", "!d", ".hidden/
 @cache
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fuzzed-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in _NAMES:
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_text(name)
