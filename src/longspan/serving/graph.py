@@ -43,8 +43,9 @@ def run(steps: Sequence[Step], cases: Sequence[Case], clock: Clock) -> int:
 
     begun = clock()
     for step in steps:
-        if step.trail is not None:
-            step.trail.words[step.trail.at] = step.place
+        trail = step.trail
+        if trail is not None:
+            trail.words[trail.at] = step.place
         if step.batched:
             parts = [shared.Part(case, given) for case, given in _ready(step, cases)]
             shared.together(step, parts, clock, again, enter)

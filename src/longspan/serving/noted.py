@@ -22,6 +22,7 @@ from longspan.wire.ids.layout import UNIT, Parts, encode_names
 from longspan.wire.orders import Work
 
 ID = b"x-request-id"
+AT_THE_DOOR = (ids.DOOR,)
 
 
 class Noted:
@@ -34,7 +35,8 @@ class Noted:
         self._memory, self._words = memory, memory.cast("H")
         self._places = {name: place for place, name in enumerate(names)}
         self._first = Parts.of(len(encode_names(names)), len(names), ids.LIVE).entries
-        self._door = ids.place_of_step(self._at(ids.DOOR))
+        self._at_door = self._at(ids.DOOR)
+        self._door = ids.place_of_step(self._at_door)
         # The last is nobody's: where those tell their steps who are not noted.
         self._unnoted = ids.place_of_step(self._at(ids.LIVE - 1))
         self._free = list(range(ids.LIVE - 2, ids.DOOR, -1))
@@ -58,7 +60,7 @@ class Noted:
     def at_the_door(self, take: Callable[[Exchange], None]) -> Callable[[Exchange], None]:
         """`take`, noting the request as long as the event loop has it in hand: while it is read, and while it runs on
         the loop at once, as most do."""
-        memory, at, write, free = self._memory, self._at(ids.DOOR), ids.write, ids.free
+        memory, at, write, free = self._memory, self._at_door, ids.write, ids.free
 
         def noted(exchange: Exchange) -> None:
             request_id = exchange.fields.get(ID)
@@ -92,8 +94,21 @@ class Noted:
             trail.at = ids.place_of_step(self._at(entered[0])) if entered else self._unnoted
         return entered
 
+    def enter_on_the_loop(self, group: Sequence[Exchange], trail: Trail) -> Sequence[int]:
+        """The same for a run on the loop: of one request at the door, where nobody else can be and `trail` leads."""
+        if len(group) > 1:
+            return self.enter(group, trail)
+        request_id = group[0].fields.get(ID)
+        if request_id is None:
+            return ()
+        ids.write(self._memory, self._at_door, request_id, ids.NOWHERE, ids.DOOR)
+        return AT_THE_DOOR
+
     def leave(self, entered: Sequence[int]) -> None:
         """They have run."""
+        if entered is AT_THE_DOOR:
+            ids.free(self._memory, self._at_door)
+            return
         for entry in entered:
             ids.free(self._memory, self._at(entry))
         self._free += entered

@@ -180,16 +180,16 @@ class Groups:
         waiting, self._waiting = self._waiting, []
         while waiting:
             group, waiting = cut(waiting, self._rows_limit)
-            entered = self.noted.enter(group, self._trail)
+            entered = self.noted.enter_on_the_loop(group, self._trail)
             if graph.run(self._steps, group, monotonic_ns) > SLOW:
                 self._slow()
             for exchange in group:
                 self._finish(exchange)
             self.noted.leave(entered)
+            self.noted.on_the_loop(self._trail)
             if not self.inline:
                 self._move(waiting)
                 return
-        self.noted.on_the_loop(self._trail)
         self._ended = monotonic_ns()
 
     def _slow(self) -> None:
