@@ -123,6 +123,7 @@ def test_ids_of_any_bytes_and_length_are_told_apart(noted: list[bytes], other: b
     for bytes_ in (bytes(page), bytes(page_of(page))):
         for request_id in (*noted, other):
             assert len(found(bytes_, request_id, dead=True)) == (request_id in noted)
+            assert ids.may_know(bytes_, request_id) or request_id not in noted
 
 
 @given(st.binary(min_size=KEY_BYTES + 1, max_size=200))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from time import time_ns
 
 from longspan.serving import slot
-from longspan.serving.noted import read
+from longspan.serving.noted import read_bytes
 from longspan.wire import ids
 
 SUFFIX = ".ids"
@@ -35,8 +35,9 @@ class Deaths:
             return []
         now, found = time_ns(), []
         for path in self._pages():
-            page = read(path)
-            if page is None:
+            # While a replica is away most of what comes is a later attempt, and none of it stands anywhere.
+            content = read_bytes(path)
+            if not ids.may_know(content, request_id) or (page := ids.parse(content)) is None:
                 continue
             dead = path != self._own and _gone(f"{path.removesuffix(SUFFIX)}.lock", page.pid)
             found += [death._replace(at=death.at or now) for death in ids.deaths(page, request_id, dead=dead)]

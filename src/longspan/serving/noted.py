@@ -148,8 +148,13 @@ def names_of(work: Work) -> ids.Names:
 
 def read(path: str | Path) -> ids.Page | None:
     """The page at `path` as it is now; None without one."""
+    return ids.parse(read_bytes(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of that page; none without one."""
     try:
-        with open(path, "rb") as file:
-            return ids.parse(file.read())
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
     except OSError:
-        return None
+        return b""

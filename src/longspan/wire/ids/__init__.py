@@ -24,10 +24,10 @@ it is made beside its name and renamed over it, and its length never changes.
 from __future__ import annotations
 
 from longspan.wire.ids.layout import DOOR, LIVE, NOWHERE, RING, Names, free, key, place_of_step, write
-from longspan.wire.ids.reading import Death, Page, deaths, parse
+from longspan.wire.ids.reading import Death, Page, deaths, may_know, parse
 from longspan.wire.ids.succession import Left, succeed
 
 __all__ = [
-    "DOOR", "LIVE", "NOWHERE", "RING", "Death", "Left", "Names", "Page", "deaths", "free", "key", "parse",
-    "place_of_step", "succeed", "write",
+    "DOOR", "LIVE", "NOWHERE", "RING", "Death", "Left", "Names", "Page", "deaths", "free", "key", "may_know",
+    "parse", "place_of_step", "succeed", "write",
 ]  # fmt: skip

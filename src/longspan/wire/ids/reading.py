@@ -69,6 +69,11 @@ def parse(page: bytes) -> Page | None:
     )
 
 
+def may_know(page: bytes, request_id: bytes) -> bool:
+    """Could these bytes of a page say anything of the request? A look that costs a tenth of reading them."""
+    return key(request_id)[0] in page
+
+
 def deaths(page: Page, request_id: bytes, *, dead: bool) -> list[Death]:
     """The processes of this slot that died while the request was under way, each once.
 
