@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -56,11 +57,13 @@ class Answering:
             yield
 
     @contextlib.contextmanager
-    def on_tcp(self, port: int = 0) -> Iterator[str]:
+    def on_tcp(self, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
         """Gives the address."""
         server = _TcpServer(("127.0.0.1", port), self._handler())
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         with self._serve(server):
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"http{'' if tls is None else 's'}://127.0.0.1:{server.server_address[1]}"
 
     @contextlib.contextmanager
     def _serve(self, server: socketserver.BaseServer) -> Iterator[None]:

@@ -69,7 +69,9 @@ def test_tensors_are_not_copied_on_their_way_out() -> None:
     ("value", "text"),
     [
         (np.zeros(1, np.complex64), "input 'x' is an array of complex64, for which there is no data type"),
-        (np.array(["a"], "S1"), r"an array of \|S1"),
+        (np.array([b"a"], "S1"), r"an array of \|S1, of which numpy drops zero bytes at the end"),
+        (np.array(["2026-11-24"], "M8[D]"), r"an array of datetime64\[D\], for which there is no data type"),
+        (np.array(["a", None], np.dtypes.StringDType(na_object=None)), "element 1 is NoneType, must be bytes or str"),
         (np.array([b"a", 1], object), "element 1 is int, must be bytes or str"),
         ([1.0], "is no numpy array but list"),
     ],
@@ -77,6 +79,11 @@ def test_tensors_are_not_copied_on_their_way_out() -> None:
 def test_what_no_data_type_can_hold_is_told_before_it_is_sent(value: Tensor, text: str) -> None:
     with pytest.raises(TensorError, match=text):
         untyped.encode({"x": value})
+
+
+def test_one_text_in_the_place_of_names_is_told_before_it_is_sent() -> None:
+    with pytest.raises(TensorError, match="outputs is one text, 'species'"):
+        untyped.encode({}, "species")
 
 
 def test_what_json_cannot_hold_is_told_before_it_is_sent() -> None:

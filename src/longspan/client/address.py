@@ -31,17 +31,23 @@ class Address:
 
 
 def read(url: str) -> Address:
-    """``http://127.0.0.1:8080``, ``https://...``, ``unix:/path/of.sock``. Raises `LongspanError`."""
+    """``http://127.0.0.1:8080``, ``https://...``, ``unix:/path/of.sock``. Raises `LongspanError`.
+
+    What would be dropped in silence, a question or a password, is refused; and the latter not said again.
+    """
     if url.startswith("unix:") and len(url) > len("unix:"):
         return Address(url, "localhost", 80, tls=False, base="", socket=url.removeprefix("unix:"))
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-        host.encode("ascii")
-        parts.path.encode("ascii")
     except ValueError:
         parts, host, port = urlsplit(""), "", None
-    if parts.scheme not in ("http", "https") or not host:
+    if "@" in parts.netloc:
+        raise LongspanError(
+            "an address of a gateway holds no name and no password", remedy="Leave out what is before @"
+        )
+    plain = all("!" <= letter <= "~" for letter in url) and not (parts.query or parts.fragment)
+    if parts.scheme not in ("http", "https") or not host or port == 0 or not plain:
         raise LongspanError(f"{url!r} is no address of a gateway", remedy="Write it as http://127.0.0.1:8080")
     tls = parts.scheme == "https"
     return Address(url.rstrip("/"), host, port or (443 if tls else 80), tls, parts.path.rstrip("/"), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -14,13 +15,15 @@ from longspan.client.questions import ANSWER_BYTES, REFUSAL_BYTES, Answer, Infer
 from longspan.client.retries import DEFAULT, Cut, Retries, Retry
 
 if TYPE_CHECKING:
+    import ssl
+
     from longspan.wire.tensors import Tensor
 
 _Read = TypeVar("_Read")
 
 
 class AsyncClient:
-    """Services and models at a gateway, over kept connections. Belongs to one event loop; close it at the end.
+    """Services and models at a gateway, over kept connections. For one event loop at a time; close it at the end.
 
     ::
 
@@ -38,12 +41,13 @@ class AsyncClient:
         retry: Retry | None = DEFAULT,
         connections: int = 64,
         answer_bytes: int = ANSWER_BYTES,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """As for `sync.Client`."""
         where = address.read(url)
         self.url, self.timeout = where.url, timeout
         self._questions, self._retries = Questions(where), Retries(retry)
-        self._lines = Lines(where, connections, answer_bytes)
+        self._lines = Lines(where, connections, answer_bytes, tls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -205,6 +209,7 @@ class AsyncStream:
         self.media_type, self.request_id = questions.media_type(fields), questions.request_id(fields)
         self._line: Line | None = line
         self._lines, self._silence = lines, silence
+        self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
         return self
@@ -231,6 +236,12 @@ class AsyncStream:
         line, self._line = self._line, None
         if line is not None:
             self._lines.leave(line)
+
+    def __del__(self) -> None:
+        if self._line is not None:
+            # Any thread may collect it, and only the loop's own may close it. A closed loop has closed all.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._lines.leave, self._line)
 
 
 async def _some(line: Line) -> bytes:

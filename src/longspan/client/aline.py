@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from longspan.base.errors import LongspanError, Unreachable
 from longspan.client.address import Address
-from longspan.client.line import IDLE_SECONDS, tls_context, unwritten
+from longspan.client.line import IDLE_SECONDS, unwritten
+from longspan.client.opening import machines_tls, within_reach
 from longspan.client.retries import Cut, NotOpened
 from longspan.wire.answers import AnswerReader, BadAnswer, Body
+
+if TYPE_CHECKING:
+    import ssl
 
 _HELD_BYTES = 256 << 10
 """Of a stream that its reader has not taken: then no more is read."""
@@ -68,7 +73,8 @@ class Line(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """At once."""
-        self._transport.abort()
+        with contextlib.suppress(RuntimeError):  # its loop is closed
+            self._transport.abort()
 
     async def _wait(self) -> None:
         self._waiting = asyncio.get_running_loop().create_future()
@@ -121,15 +127,23 @@ class Line(asyncio.BufferedProtocol):
 class Lines:
     """The connections of one client: at most so many at a time, the one used last first."""
 
-    def __init__(self, address: Address, most: int, most_bytes: int) -> None:
-        """`most_bytes`: of an answer's body."""
+    def __init__(self, address: Address, most: int, most_bytes: int, tls: ssl.SSLContext | None) -> None:
+        """`most_bytes`: of an answer's body. `tls`: None for the machine's own certificates."""
         self.url = address.url
-        self._address, self._most_bytes = address, most_bytes
+        self._address, self._most, self._most_bytes, self._tls = address, most, most_bytes, tls
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._idle: list[Line] = []
-        self._places = asyncio.Semaphore(most)
+        self._places = asyncio.Semaphore(self._most)
 
     async def enter(self) -> None:
         """Wait for a place among the connections."""
+        if (loop := asyncio.get_running_loop()) is not self._loop:
+            # Nobody listens any more to the connections of a loop that has ended.
+            self.close()
+            self._begin(loop)
         await self._places.acquire()
 
     def kept(self) -> Line | None:
@@ -146,9 +160,12 @@ class Lines:
         where, loop = self._address, asyncio.get_running_loop()
         try:
             if where.socket:
-                _, line = await loop.create_unix_connection(self._make, where.socket)
+                with within_reach(where.socket) as path:
+                    _, line = await loop.create_unix_connection(self._make, path)
             else:
-                tls = tls_context() if where.tls else None
+                if where.tls and self._tls is None:
+                    self._tls = machines_tls()
+                tls = self._tls if where.tls else None
                 _, line = await loop.create_connection(self._make, where.host, where.port, ssl=tls)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -167,7 +184,7 @@ class Lines:
 
     def close(self) -> None:
         """Close what is idle; what is in use is closed by its call."""
-        while self._idle:
+        while self._loop is not None and self._idle:
             self._idle.pop().close()
 
     def _make(self) -> Line:

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
 
 from longspan.base.errors import Unreachable
+from longspan.client.opening import within_reach
 
 BODY_LIMIT_BYTES = 64 << 20
 """Most that an answer may hold where the caller names no limit."""
 
 _PIECE_BYTES = 1 << 16
-
-# sun_path of struct sockaddr_un holds 108 bytes with its end (Linux, unix(7)).
-_SOCKET_PATH_BYTES = 107
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -36,17 +33,12 @@ class UnixConnection(http.client.HTTPConnection):
         """Raises `OSError` when no process listens there."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        with contextlib.ExitStack() as stack:
-            path = self.socket_path
-            if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
-                folder = os.open(os.path.dirname(path), os.O_PATH)
-                stack.callback(os.close, folder)
-                path = f"/proc/self/fd/{folder}/{os.path.basename(path)}"
-            try:
+        try:
+            with within_reach(self.socket_path) as path:
                 self.sock.connect(path)
-            except BaseException:
-                self.close()
-                raise
+        except BaseException:
+            self.close()
+            raise
 
 
 @contextlib.contextmanager

@@ -13,11 +13,12 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from longspan.base.errors import Unreachable
 from longspan.client.address import Address
+from longspan.client.opening import LONGEST_WAIT, connected, left, machines_tls
 from longspan.client.retries import Cut, NotOpened
 from longspan.wire.answers import AnswerReader, BadAnswer, Body, zeroed
 
@@ -29,9 +30,6 @@ IDLE_SECONDS = 60.0
 
 _JOINED_BYTES = 64 << 10
 """Below this a copy costs less than another call of the kernel."""
-_LONGEST_WAIT = 1e6
-# sun_path of struct sockaddr_un holds 108 bytes with its end (Linux, unix(7)).
-_SOCKET_PATH_BYTES = 107
 
 
 class Line:
@@ -44,6 +42,9 @@ class Line:
         """Holds the last answer."""
         self.since = time.monotonic()
         """When it was last given back."""
+        self.process = os.getpid()
+        """Who opened it."""
+        self._decrypted: Callable[[], int] | None = getattr(wire, "pending", None)
 
     @property
     def usable(self) -> bool:
@@ -53,7 +54,7 @@ class Line:
     @property
     def stale(self) -> bool:
         """Has the other side closed it, or said something that nobody asked for?"""
-        if time.monotonic() - self.since > IDLE_SECONDS:
+        if time.monotonic() - self.since > IDLE_SECONDS or (self._decrypted is not None and self._decrypted()):
             return True
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
@@ -86,18 +87,25 @@ class Line:
         joined = [b"".join(parts)] if sum(map(len, parts)) <= _JOINED_BYTES else parts
         for number, part in enumerate(joined):
             try:
-                self._socket.settimeout(_left(until))
-                self._socket.sendall(part)
+                self._send(part, until)
             except TimeoutError as error:
                 raise self._late() from error
             except OSError:
                 return number == 0 and len(part) <= _JOINED_BYTES
         return False
 
+    def _send(self, part: Body, until: float) -> None:
+        # Not sendall: with TLS its time limit is for each record, and a slow reader could hold us for long.
+        self._socket.settimeout(left(until))
+        count = self._socket.send(part)
+        while count < len(part):
+            self._socket.settimeout(left(until))
+            count += self._socket.send(memoryview(part)[count:])
+
     def _read(self, until: float, *, unsent: bool = False) -> None:
         reader = self.reader
         try:
-            self._socket.settimeout(_left(until))
+            self._socket.settimeout(left(until))
             count = self._socket.recv_into(reader.room())
             if count:
                 reader.came(count)
@@ -119,9 +127,9 @@ class Line:
 class Lines:
     """The connections of one client: at most so many at a time, the one used last first. For several threads."""
 
-    def __init__(self, address: Address, most: int, most_bytes: int) -> None:
-        """`most_bytes`: of an answer's body."""
-        self._address, self._most, self._most_bytes = address, most, most_bytes
+    def __init__(self, address: Address, most: int, most_bytes: int, tls: ssl.SSLContext | None) -> None:
+        """`most_bytes`: of an answer's body. `tls`: None for the machine's own certificates."""
+        self._address, self._most, self._most_bytes, self._tls = address, most, most_bytes, tls
         self._begin()
 
     def _begin(self) -> None:
@@ -135,9 +143,10 @@ class Lines:
         """Wait for a place among the connections. Raises `Unreachable` when none came free in time."""
         if os.getpid() != self._process:
             # Two processes on one connection would read each other's answers.
+            self.close()
             self._begin()
         try:
-            self._places.get(timeout=max(0.0, min(until - time.monotonic(), _LONGEST_WAIT)))
+            self._places.get(timeout=max(0.0, min(until - time.monotonic(), LONGEST_WAIT)))
         except queue.Empty:
             problem = f"all {self._most} connections of this client were in use"
             raise Unreachable(problem, at=self._address.url, remedy="Give it more (connections=)") from None
@@ -157,7 +166,9 @@ class Lines:
         """A new connection. Raises `NotOpened`."""
         where = self._address
         try:
-            wire = _connected(where, until)
+            if where.tls and self._tls is None:
+                self._tls = machines_tls()
+            wire = connected(where, until, self._tls)
         except TimeoutError as error:
             raise NotOpened("did not answer in time", at=where.url) from error
         except (OSError, ValueError) as error:  # ValueError: a path with NUL, a host that is none
@@ -168,7 +179,7 @@ class Lines:
     def leave(self, line: Line | None) -> None:
         """Give the place back, and the connection."""
         if line is not None:
-            if line.usable:
+            if line.usable and line.process == self._process:
                 line.since = time.monotonic()
                 self._idle.append(line)
             else:
@@ -177,61 +188,16 @@ class Lines:
 
     def close(self) -> None:
         """Close what is idle; what is in use is closed by its call."""
-        while self._idle:
-            self._idle.pop().close()
+        # Threads may take from it meanwhile, so that it is not empty proves nothing.
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def __del__(self) -> None:
         self.close()
-
-
-def _connected(address: Address, until: float) -> socket.socket:
-    if address.socket:
-        return _on_socket(address.socket, _left(until))
-    wire = socket.create_connection((address.host, address.port), timeout=_left(until))
-    try:
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if address.tls:
-            wire.settimeout(_left(until))
-            return tls_context().wrap_socket(wire, server_hostname=address.host)
-    except BaseException:
-        wire.close()
-        raise
-    return wire
-
-
-def _on_socket(path: str, seconds: float) -> socket.socket:
-    """A connection to a socket file; a path of any length will do."""
-    with contextlib.ExitStack() as stack:
-        if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
-            folder = os.open(os.path.dirname(path), os.O_PATH)
-            stack.callback(os.close, folder)
-            path = f"/proc/self/fd/{folder}/{os.path.basename(path)}"
-        wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            wire.settimeout(seconds)
-            wire.connect(path)
-        except BaseException:
-            wire.close()
-            raise
-        return wire
-
-
-def tls_context() -> ssl.SSLContext:
-    """The machine's own certificates decide."""
-    import ssl  # one gateway in many has TLS
-
-    return ssl.create_default_context()
 
 
 def unwritten(size: int) -> memoryview:
     """Memory for a large body. numpy's is not zeroed first; but nobody need import it for that alone."""
     numpy = sys.modules.get("numpy")
     return zeroed(size) if numpy is None else numpy.empty(size, "u1").data
-
-
-def _left(until: float) -> float:
-    """Seconds. Raises `TimeoutError` when there are none."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return min(left, _LONGEST_WAIT)

@@ -32,7 +32,7 @@ _AGENT = f"user-agent: longspan/{__version__}\r\n".encode()
 _HEADER_LENGTH = b"inference-header-content-length"
 _JSON = b"content-type: application/json\r\n"
 _BINARY = b"content-type: application/octet-stream\r\n" + _HEADER_LENGTH + b": %d\r\n"
-_MOST_MILLISECONDS = 10**12 - 1
+_MOST_SECONDS = 10**9 - 1
 _LONGEST_QUOTE = 500
 
 
@@ -68,7 +68,7 @@ class Question(msgspec.Struct, frozen=True):
 
     def parts(self, left_seconds: float) -> list[Body]:
         """What is sent. The other side is told how long anybody will wait, and need not work for longer."""
-        left = min(_MOST_MILLISECONDS, max(1, int(left_seconds * 1000)))
+        left = max(1, int(min(_MOST_SECONDS, left_seconds) * 1000))
         head = b"%blongspan-timeout-ms: %d\r\n\r\n" % (self.head, left)
         return [head, *self.body]
 
@@ -91,9 +91,9 @@ class Questions:
     def content(
         self, service: str, content: bytes, media_type: str, accept: str, request_id: str, *, repeatable: bool
     ) -> Question:
-        """Natural content to a service. Raises `RequestError` 400 for what no header can hold."""
+        """Natural content to a service. Raises `RequestError` 400 for what no header can hold and for no bytes."""
         lines = _line(b"content-type", media_type) + _line(b"accept", accept) + _id(request_id)
-        return self._post(f"/v1/services/{_quoted(service)}", lines, [content], repeatable=repeatable)
+        return self._post(f"/v1/services/{_quoted(service)}", lines, [_bytes(content)], repeatable=repeatable)
 
     def inference(
         self,
@@ -197,6 +197,16 @@ def _quoted(name: str) -> str:
 
 def _id(request_id: str) -> bytes:
     return _line(b"x-request-id", request_id) if request_id else b""
+
+
+def _bytes(content: Body) -> Body:
+    """Of something like bytes its bytes: an array's length counts elements, and would end the request too early."""
+    if isinstance(content, bytes):
+        return content
+    try:
+        return memoryview(content).cast("B")
+    except TypeError:
+        raise RequestError(400, f"the content is {type(content).__name__}, must be bytes") from None
 
 
 def _line(name: bytes, value: str) -> bytes:

@@ -13,6 +13,8 @@ from longspan.client.questions import ANSWER_BYTES, REFUSAL_BYTES, Answer, Infer
 from longspan.client.retries import DEFAULT, Cut, Retries, Retry
 
 if TYPE_CHECKING:
+    import ssl
+
     from longspan.wire.tensors import Tensor
 
 _Read = TypeVar("_Read")
@@ -41,15 +43,17 @@ class Client:
         retry: Retry | None = DEFAULT,
         connections: int = 64,
         answer_bytes: int = ANSWER_BYTES,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`url`: ``http://``, ``https://`` or ``unix:PATH``. `retry`: None for never. `connections`: at most at a time.
 
-        `answer_bytes`: largest answer that is held; of a stream, nothing is. Raises `LongspanError` for a bad `url`.
+        `answer_bytes`: largest answer that is held; of a stream, nothing is. `tls`: whom to trust and as whom to come,
+        for ``https://``; else the machine's certificates decide. Raises `LongspanError` for a bad `url`.
         """
         where = address.read(url)
         self.url, self.timeout = where.url, timeout
         self._questions, self._retries = Questions(where), Retries(retry)
-        self._lines = Lines(where, connections, answer_bytes)
+        self._lines = Lines(where, connections, answer_bytes, tls)
 
     def __enter__(self) -> Self:
         return self

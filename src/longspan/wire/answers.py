@@ -93,8 +93,8 @@ class AnswerReader:
         self.whole = False
 
     def room(self) -> memoryview:
-        """Where the next bytes shall go; never empty before the answer is `whole`."""
-        return self._head if self._place is None else self._place[self._received :]
+        """Where the next bytes shall go; never empty, for an end too is read into something."""
+        return self._head if self._place is None or self.whole else self._place[self._received :]
 
     def came(self, count: int) -> bool:
         """So many bytes stand at the start of `room` now. True: the answer is whole. Raises `BadAnswer`.

@@ -38,6 +38,8 @@ def encode(inputs: Mapping[str, Tensor], outputs: Iterable[str] = (), *, binary:
 
     `outputs`: those that are wanted; all when none is named. `binary`: how tensors go and come. Raises `TensorError`.
     """
+    if isinstance(outputs, str):
+        raise TensorError(f"outputs is one text, {outputs!r}: put it into a list, or each letter would be a name")
     heads: list[bytes] = []
     parts: list[Buffer] = [b""]
     for name, value in inputs.items():
@@ -101,8 +103,13 @@ def _typed(what: str, value: Tensor) -> tuple[Tensor, str]:
         if dtype == "BYTES":
             _all_bytes(what, value)
         return value, dtype
+    if value.dtype.kind == "S":
+        problem = "of which numpy drops zero bytes at the end: make it an array of objects, from a list of bytes"
+        raise TensorError(f"{what} is an array of {value.dtype}, {problem}")
     if value.dtype.kind in "UT":
-        return value.astype(object), "BYTES"
+        value = value.astype(object)
+        _all_bytes(what, value)  # a text that is missing (numpy's StringDType) is none
+        return value, "BYTES"
     # Of another byte order: it is turned as it is encoded.
     dtype = _OIP.get(value.dtype.newbyteorder("<"))
     if dtype is None:
