@@ -155,7 +155,7 @@ def news(before: Status | None, after: Status) -> Iterator[str]:
                 yield from log_lines([line for line in replica.last_log if line not in seen][-_LAST_LINES:])
     yield from (f"{name} stopped" for name in was if name not in now)
     if after.gateway.pid != before.gateway.pid:
-        yield f"gateway runs as pid {after.gateway.pid}" if after.gateway.pid else "gateway died"
+        yield f"gateway runs as pid {after.gateway.pid}" if after.gateway.pid else "gateway ended"
     if after.gateway.trouble and after.gateway.trouble != before.gateway.trouble:
         yield f"gateway: {after.gateway.trouble}"
     if after.failed and after.failed != before.failed:
