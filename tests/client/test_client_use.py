@@ -83,7 +83,7 @@ def test_a_cancelled_call_frees_its_place_and_another_is_answered() -> None:
         began.set()
         ended.wait(10)
 
-    slow = Reply(chunks=(b"",), length=0, before_each=held)
+    slow = Reply(chunks=(b"a",), length=1, before_each=held)
     with Answering({"POST /v1/services/slow": slow, "POST /v1/services/s": whole(b"{}")}).on_tcp() as url:
         try:
             assert asyncio.run(main(url, began)) == b"{}"
