@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +50,24 @@ def test_arrays_of_every_type_come_back_as_they_went(binary: bool) -> None:
 
 def test_only_the_outputs_that_are_wanted_come() -> None:
     assert list(echoed(EVERY, binary=True, outputs=("int8", "bytes")).outputs) == ["int8", "bytes"]
+
+
+@pytest.mark.parametrize("binary", [True, False], ids=["binary", "json"])
+@pytest.mark.parametrize("dtype", NUMPY)
+def test_however_an_array_lies_in_memory_its_elements_go(dtype: str, binary: bool) -> None:
+    base = EVERY[dtype.lower()]
+    layouts = {
+        "columns": np.asfortranarray(base), "backwards": base[::-1, ::-1], "every other": base[:, ::2],
+        "no rows": base[:0], "no columns": base[:, :0], "one, without a dimension": base[0, :1].reshape(()),
+        "repeated": np.broadcast_to(base[:1], (4, 3)), "thirty dimensions": base.reshape((1,) * 30 + base.shape),
+        "another byte order": base if dtype == "BYTES" else base.astype(base.dtype.newbyteorder(">")),
+    }  # fmt: skip
+    request = untyped.encode(layouts, binary=binary)
+    # A request's tensors stand as those of an answer do.
+    head = msgspec.json.encode({"outputs": msgspec.json.decode(request[0])["inputs"]})
+    came = untyped.decode(b"".join([head, *request[1:]]), len(head) if binary else None).outputs
+    assert {name: array.shape for name, array in came.items()} == {name: a.shape for name, a in layouts.items()}
+    assert {name: array.tolist() for name, array in came.items()} == {name: a.tolist() for name, a in layouts.items()}
 
 
 def test_text_goes_as_utf8_and_another_byte_order_or_layout_is_turned() -> None:
