@@ -214,7 +214,7 @@ def test_each_change_is_a_line() -> None:
         "    out of luck",
         "flower/2 starting (generation 4, pid 12)",
         "flower/1 stopped",
-        "gateway died",
+        "gateway ended",
         "gateway: port 8080 is in use",
         "generation 4 failed: it died",
         "generation 5 serves",
