@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,8 +48,15 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def test_a_hung_replica_is_replaced_whoever_has_to_end_it_and_its_log_says_where_it_hung(system: System) -> None:
     before = {unit: system.replicas(unit)[0].pid for unit in UNITS}
-    with ThreadPoolExecutor(2) as callers:
-        answers = list(callers.map(lambda unit: ask(system, unit, b"hang"), UNITS))
+    with ThreadPoolExecutor(40) as callers:
+        hanging = [callers.submit(ask, system, unit, b"hang") for unit in UNITS]
+        behind = []
+        while system.replicas("sleeps")[0].pid == before["sleeps"]:
+            behind.append(callers.submit(ask, system, "sleeps", b"well"))
+            time.sleep(0.05)
+        answers = [one.result() for one in hanging]
+        # Those whose time was not over when the replica gave up are answered by the next one.
+        assert {one.result() for one in behind} - {answers[1]} == {(200, b"well")}
     assert [status for status, _ in answers] == [504, 504]
     system.until(
         "both anew", lambda _: all(system.replicas(unit)[0].pid not in (None, before[unit]) for unit in UNITS), 60

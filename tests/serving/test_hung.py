@@ -12,10 +12,12 @@ import pytest
 
 from longspan.serving import hung
 from longspan.serving.admission import SECOND
+from longspan.wire import http1
 from longspan.wire.exits import HUNG
 from longspan.wire.orders import Limits, Work
 from tests.serving.running import WITHIN, Answer, Client, Running, service, step, until
 
+NOT_BEGUN = http1.NOT_BEGUN.decode()
 BRIEF = Limits(time_seconds=0.5)
 SERVICES = {
     "sync": service("sync", step("sleep", "hanging:sleep"), limits=BRIEF),
@@ -94,6 +96,8 @@ def test_what_waits_behind_a_hung_step_is_sent_elsewhere_when_the_replica_gives_
     sent_away = [answer for answer in answers if answer.status == 503]
     assert all(answer.headers["retry-after"] == "1" for answer in sent_away)
     assert all("is being restarted" in answer.json["error"] for answer in sent_away)
+    assert {answer.status for answer in answers if NOT_BEGUN in answer.headers} == {503}, "so the gateway sends them on"
+    assert all(NOT_BEGUN in answer.headers for answer in sent_away)
 
 
 def test_one_that_gives_up_and_is_told_to_leave_as_well_answers_who_is_asking(hanging: Hanging) -> None:

@@ -24,9 +24,11 @@ def full(name: str, limit: int) -> RequestError:
     )
 
 
-def going(name: str) -> RequestError:
-    """503: this replica leaves and begins nothing more."""
-    return RequestError(503, f"{name!r} is being restarted here", retry_after_seconds=RETRY_AFTER_SECONDS)
+class Going(RequestError):
+    """503: this replica leaves, and has begun nothing of this request; the gateway sends it elsewhere (`refusals`)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(503, f"{name!r} is being restarted here", retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 def crowded() -> RequestError:

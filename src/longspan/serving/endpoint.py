@@ -17,6 +17,7 @@ from longspan.serving.admission import Edge
 from longspan.serving.counted import Counted
 from longspan.serving.exchange import Exchange
 from longspan.serving.graph import Step
+from longspan.serving.refusals import refusal, told_as
 from longspan.serving.runner import Lane
 from longspan.wire import http1, natural, oip
 from longspan.wire.orders import Limits
@@ -193,7 +194,7 @@ class Endpoint:
     def _failed(self, exchange: Exchange, error: BaseException) -> None:
         """A step has raised."""
         if isinstance(error, RequestError):
-            error = _told_as(error)
+            error = told_as(error)
         if not isinstance(error, RequestError):
             logs.failure(error, request=exchange.request_id, step=exchange.failed_at)
             what = f"step {exchange.failed_at!r} failed: {type(error).__name__}"
@@ -267,26 +268,6 @@ class Endpoint:
     def end(self, exchange: Exchange) -> None:
         self._count(exchange, 200)
         exchange.connection.answer(exchange, http1.LAST_CHUNK)
-
-
-def refusal(error: RequestError, *, keep_alive: bool, extra: bytes = b"") -> bytes:
-    """The whole answer that says so."""
-    if error.retry_after_seconds is not None:
-        extra += http1.header(b"retry-after", b"%d" % error.retry_after_seconds)
-    return http1.response(error.status, _JSON, oip.error_body(error.problem), keep_alive=keep_alive, extra=extra)
-
-
-def _told_as(error: RequestError) -> Exception:
-    """`error`, unless no answer can be made of what a step has put into it: then what is wrong with that."""
-    said: tuple[Any, ...] = (error.status, error.problem, error.retry_after_seconds)
-    status, problem, seconds = said
-    if not isinstance(status, int) or not 400 <= status <= 599:
-        return ValueError(f"a RequestError of status {status!r}, which must be 400 to 599: {problem!r}")
-    if not isinstance(problem, str):
-        return ValueError(f"a RequestError whose problem is no text: {problem!r}")
-    if seconds is not None and (not isinstance(seconds, int) or seconds < 0):
-        return ValueError(f"a RequestError whose retry_after_seconds is {seconds!r}, which must be a whole number")
-    return error
 
 
 def _number(text: bytes) -> int:

@@ -18,11 +18,11 @@ from longspan.base.errors import RequestError
 from longspan.serving import heads, logs
 from longspan.serving.admission import RETRY_AFTER_SECONDS, SECOND
 from longspan.serving.answers import MOST_PIPELINED, Answering
-from longspan.serving.endpoint import refusal
 from longspan.serving.exchange import Exchange
 from longspan.serving.filling import LEAST, Filling, joined
 from longspan.serving.heads import ATTEMPT, FIRST, MOST_HEAD_BYTES, TOO_LARGE, Refused, measure, none_is_odd, unusual
 from longspan.serving.inflating import inflating
+from longspan.serving.refusals import refusal
 from longspan.serving.routes import refusing
 from longspan.wire import http1
 

@@ -15,10 +15,11 @@ from longspan import __version__
 from longspan.base.errors import RequestError
 from longspan.serving.admission import Door
 from longspan.serving.alone import Alone
-from longspan.serving.endpoint import Endpoint, refusal
+from longspan.serving.endpoint import Endpoint
 from longspan.serving.exchange import Exchange
 from longspan.serving.heads import Refused, measure
 from longspan.serving.noted import Noted
+from longspan.serving.refusals import refusal
 from longspan.wire import http1, oip
 from longspan.wire.orders import Identity
 

@@ -18,7 +18,7 @@ from time import monotonic_ns
 from typing import NamedTuple, Protocol
 
 from longspan.serving import graph
-from longspan.serving.admission import going
+from longspan.serving.admission import Going
 from longspan.serving.batching import cut
 from longspan.serving.company import Company, Limits
 from longspan.serving.exchange import Exchange, time_limit
@@ -139,7 +139,7 @@ class Groups:
                 self._ended = monotonic_ns()
             return
         if self._bound < 0:
-            raise going(self._name)
+            raise Going(self._name)
         self._line.put(self._waiting, exchange, self._bound, self._rows_limit)
         if not self._called:
             self._called = True

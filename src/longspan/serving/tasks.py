@@ -17,7 +17,7 @@ from time import monotonic_ns
 from typing import Any, Protocol
 
 from longspan.serving import graph, order
-from longspan.serving.admission import full, going
+from longspan.serving.admission import Going, full
 from longspan.serving.branches import Call, Stretch, Track
 from longspan.serving.company import Limits, group
 from longspan.serving.exchange import Exchange, current, time_limit
@@ -94,7 +94,7 @@ class Tasks:
 
     def take(self, exchange: Exchange) -> None:
         if len(self._running) + len(self._workshop.lingering) >= self._bound:
-            raise going(self._name) if self._bound < 0 else full(self._name, self._bound)
+            raise Going(self._name) if self._bound < 0 else full(self._name, self._bound)
         self._running[exchange] = self._waiting[exchange] = None
         exchange.progress = exchange.started
         exchange.task = self._workshop.loop.create_task(self._drive(exchange))

@@ -15,7 +15,7 @@ from time import monotonic_ns, process_time_ns
 from typing import cast
 
 from longspan.serving import egress, hung, logs
-from longspan.serving.admission import SECOND, Budget, Door, going
+from longspan.serving.admission import SECOND, Budget, Door, Going
 from longspan.serving.alone import Alone
 from longspan.serving.answers import Answering
 from longspan.serving.deaths import Deaths
@@ -137,7 +137,7 @@ class Worker:
         """Those that have not begun are sent away, to be answered by another replica or by the next one."""
         for endpoint in self.endpoints:
             for exchange in endpoint.lane.shut():
-                endpoint.fail(exchange, going(endpoint.name))
+                endpoint.fail(exchange, Going(endpoint.name))
 
     def tick(self) -> None:
         """Bring the load page up to date; close what has been idle for long. Calls itself again."""

@@ -15,6 +15,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 """Ends a chunked body (RFC 9112, 7.1)."""
 
+NOT_BEGUN = b"longspan-not-begun"
+"""Header of a worker's refusal, for the gateway alone: nothing of this request has begun, another may take it."""
+
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {499: b"Client Closed Request"}
 _START = {status: b"HTTP/1.1 %d %b\r\n" % (status, phrase) for status, phrase in _REASONS.items()}
 _BODILESS = frozenset({204, 304})

@@ -93,6 +93,15 @@ def test_a_request_cut_off_is_not_sent_again_where_a_step_is_not_repeatable(site
     )
 
 
+def test_what_a_replica_that_leaves_has_not_begun_is_answered_by_another_whatever_its_steps_are(site: Site) -> None:
+    for at in (FIRST, SECOND):
+        site.up(at)
+    site.tell(work("hello", step("charge", repeatable=False)), endpoints=(FIRST, SECOND))
+    for _ in range(6):  # in turn, so that each is asked first
+        answer = site.call(f"{PATH}?leaving=hello/0", b"x" * 100_000)
+        assert (answer.status, answer.json["name"], answer.json["size"]) == (200, "hello/1", 100_000)
+
+
 def test_a_connection_that_never_opened_is_tried_again_for_every_service(site: Site) -> None:
     once = endpoint("once")
     site.up(once)
@@ -106,18 +115,23 @@ def test_a_connection_that_never_opened_is_tried_again_for_every_service(site: S
 
 
 def test_who_cannot_be_reached_or_takes_too_long_is_given_up_with_the_reason(site: Site) -> None:
-    away, slow = endpoint("away"), endpoint("slow")
-    for at in (FIRST, SECOND, away, slow):
+    away, slow, leaving = endpoint("away"), endpoint("slow"), endpoint("leaving")
+    endpoints = (FIRST, SECOND, away, slow, leaving)
+    for at in endpoints:
         site.up(at)
-    site.tell(work("hello"), work("away"), work("slow", seconds=0.01), endpoints=(FIRST, SECOND, away, slow))
+    site.tell(work("hello"), work("away"), work("slow", seconds=0.01), work("leaving"), endpoints=endpoints)
     site.kill(away)
     # All at once, since each is given seven seconds for its replicas to come back.
     with ThreadPoolExecutor() as pool:
-        paths = ("/v2/models/away/infer", "/v2/models/slow/infer?wait=30", f"{PATH}?die=1")
-        unreached, late, deadly = (answer.result() for answer in [pool.submit(site.call, path) for path in paths])
+        slowly, leaves = "/v2/models/slow/infer?wait=30", "/v2/models/leaving/infer?leaving=leaving"
+        paths = ("/v2/models/away/infer", slowly, f"{PATH}?die=1", leaves)
+        asked = [pool.submit(site.call, path) for path in paths]
+        unreached, late, deadly, sent_back = (answer.result() for answer in asked)
     assert (unreached.status, unreached.headers["retry-after"]) == (503, "1")
     assert unreached.error == "no replica of away could be reached within 7 s"
     assert (late.status, late.error) == (504, "slow did not answer within its limit of 0.01 s")
+    assert (sent_back.status, sent_back.headers["retry-after"]) == (503, "1")
+    assert "longspan-not-begun" not in sent_back.headers, "that is for the gateway alone"
     # Every step of hello is repeatable, so the request that kills went on to the other replica, and killed that.
     assert deadly.status == 503
     assert [site.processes[at.socket].poll() for at in (FIRST, SECOND)] == [-9, -9]

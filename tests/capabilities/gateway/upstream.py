@@ -2,6 +2,7 @@
 
 ``python upstream.py SOCKET NAME``: answers what it saw as JSON. The query, else a short body, tells it how to behave:
 ``status=500`` answers so, ``only=NAME`` answers 404 unless that is its name, ``wait=0.5`` takes so long,
+``leaving=NAME`` sends it back untouched if that is in its name, as a worker that gives itself up,
 ``die=1`` kills itself with the request in hand,
 ``chunks=3`` streams so many lines, ``pause=0.1`` apart. Like a worker, it listens under a temporary
 name and renames that over the socket's path, so that the path always leads somewhere that answers.
@@ -61,6 +62,8 @@ class Upstream:
             answer = json.dumps(seen).encode()
             status = "404" if how.get("only", self.name) != self.name else how.get("status", "200")
             extra = b"endpoint-load-metrics: TEXT cpu_utilization=0.5\r\n"
+            if how.get("leaving", "-") in self.name:
+                status, extra = "503", b"retry-after: 1\r\nlongspan-not-begun: 1\r\n"
             writer.write(b"HTTP/1.1 %s Any\r\n%scontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
                          % (status.encode(), extra, len(answer), answer))  # fmt: skip
         await writer.drain()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from longspan import Json, Shape
 from longspan.base.errors import RequestError
+from longspan.serving.admission import Going
 
 ERRORS: dict[bytes, Callable[[], BaseException]] = {
     b"half a letter": lambda: ValueError("\udcff"),
@@ -21,6 +22,7 @@ ERRORS: dict[bytes, Callable[[], BaseException]] = {
     b"no text": lambda: _refusal(422, object()),
     b"a text as time": lambda: _refusal(503, seconds="soon"),
     b"less than no time": lambda: _refusal(503, seconds=-1),
+    b"a replica's": lambda: Going("fail"),
     b"mute": lambda: Mute("x"),
     b"keyboard": KeyboardInterrupt,
     b"exit": SystemExit,

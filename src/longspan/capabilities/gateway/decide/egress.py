@@ -112,7 +112,9 @@ def _route(unit: str, service: ServiceWork, prefix: str, chosen: dict[str, Any],
             "cluster": unit,
             "timeout": duration(seconds),
             "idle_timeout": duration(max(IDLE_SECONDS, seconds + 1)),
-            "retry_policy": retries(repeatable=not once and not foreign, elsewhere=None if foreign else 404),
+            "retry_policy": retries(
+                repeatable=not once and not foreign, elsewhere=None if foreign else 404, ours=not foreign
+            ),
             **({"prefix_rewrite": foreign} if foreign else {}),
             **chosen,
         },

@@ -15,7 +15,7 @@ from longspan.capabilities.gateway.decide.clusters import CONTROL
 from longspan.capabilities.gateway.decide.cors import allowed
 from longspan.capabilities.gateway.decide.limits import RETRY_SECONDS, SLACK_BYTES
 from longspan.capabilities.gateway.decide.paths import TYPE
-from longspan.capabilities.gateway.decide.retries import retries
+from longspan.capabilities.gateway.decide.retries import NOT_BEGUN, retries
 from longspan.system.records import Cors
 from longspan.wire.orders import Limits, ServiceWork, Work
 
@@ -50,8 +50,8 @@ def routes(works: Sequence[Work], version: str, cors: Cors | None = None) -> dic
     return {
         "@type": f"{TYPE}envoy.config.route.v3.RouteConfiguration",
         "name": "main",
-        # What a replica tells about its load is for us, not for its callers.
-        "response_headers_to_remove": ["endpoint-load-metrics"],
+        # What a replica tells about its load, or that it has not begun, is for us, not for its callers.
+        "response_headers_to_remove": ["endpoint-load-metrics", NOT_BEGUN],
         # Workers see our connections only, and shall be fair between those of the callers.
         "request_headers_to_add": [
             {
