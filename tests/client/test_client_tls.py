@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate that signs itself, for 127.0.0.1, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     subject = ["-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", "key.pem", "-out", "cert.pem"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "key.pem", "-out", "cert.pem"]
     command = ["openssl", "req", "-x509", *key, *subject]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=20)
     return folder

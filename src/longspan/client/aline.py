@@ -127,7 +127,7 @@ class Line(asyncio.BufferedProtocol):
 class Lines:
     """The connections of one client: at most so many at a time, the one used last first."""
 
-    def __init__(self, address: Address, most: int, most_bytes: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, address: Address, most: int, most_bytes: int, tls: ssl.SSLContext | None = None) -> None:
         """`most_bytes`: of an answer's body. `tls`: None for the machine's own certificates."""
         self.url = address.url
         self._address, self._most, self._most_bytes, self._tls = address, most, most_bytes, tls
