@@ -100,6 +100,7 @@ def orders_of(work: Work, model_paths: dict[str, str], code_path: str = "") -> O
         socket="run/0.sock",
         lock="run/0.lock",
         load="run/0.load",
+        ids="run/0.ids",
         graphs="graphs",
     )
 
