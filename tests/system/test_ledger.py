@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -129,3 +131,29 @@ def test_what_there_is_no_room_for_is_told_in_words_changes_nothing_and_can_be_w
     assert ledger.fact("port") == "1"
     ledger.remember("port", "3")
     assert ledger.fact("port") == "3"
+
+
+HARDLY = """\
+import resource, sys
+from pathlib import Path
+from longspan.base.errors import LongspanError
+from longspan.system.database import open_database
+
+for number, most in enumerate(range(20_000, 150_000, 10_000)):
+    path = Path(sys.argv[1], f"{number}.db")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    try:
+        open_database(path).dispose()
+    except LongspanError:
+        print("no room")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    open_database(path).dispose()
+"""
+
+
+def test_a_ledger_that_there_was_no_room_to_make_is_made_later_wherever_that_stopped(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HARDLY, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 1 < done.stdout.count("no room") < 13, "from far too little to just enough"
