@@ -26,6 +26,7 @@ from longspan.spec.units import Pins, units
 from longspan.system.database import open_database
 from longspan.system.ledger import Ledger
 from longspan.system.records import Accepted, Generation, Replica, Slot, Wanted
+from longspan.system.troubles import Troubles
 from longspan.system.vault import Vault
 from longspan.wire.load import LoadPage
 from longspan.wire.load.layout import BEGUN, CPU_NANOSECONDS, IN_FLIGHT, READY, STARTED, STATUS_SLOT, WAITED
@@ -85,6 +86,7 @@ class Scaled:
             egress="run/egress.sock",
             guard=MemoryGuard(None),
             most_bytes=0,
+            troubles=Troubles(time.monotonic),
         )
         self.slots: list[Slot] = []
         self.pages: list[Busy] = []

@@ -41,7 +41,7 @@ class _Answered(Lines):
 class _Fuzzed(Client):
     def __init__(self, answer: bytes) -> None:
         super().__init__("http://fuzzed", timeout=5.0, retry=None)
-        self._lines = _Answered(address.read(self.url), 1, ANSWER_BYTES)
+        self._lines = _Answered(address.read(self.url), 1, ANSWER_BYTES, None)
         self._lines.answer = answer
 
 
