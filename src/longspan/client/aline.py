@@ -55,7 +55,8 @@ class Line(asyncio.BufferedProtocol):
         """Send a request and read its answer: all of it, or with `collect` false its head. Raises `Unreachable`."""
         self.reader.expect(collect=collect)
         self._collect = collect
-        self._transport.writelines(parts)
+        # From Python 3.12 on an empty part would stay in asyncio's buffer, and the transport never find its end.
+        self._transport.writelines([part for part in parts if len(part)])
         while not (self.reader.whole if collect else self.reader.open):
             if self._error is not None:
                 raise self._error
