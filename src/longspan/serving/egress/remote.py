@@ -37,6 +37,9 @@ MOST_JSON_BYTES = 16 << 20
 """Of an answer of somebody else's server: a list takes many times its text, and decoding it holds up the others."""
 _IDS = (b"x-request-id", b"traceparent")
 _MILLISECOND = SECOND // 1000
+EARLY = 20
+"""Milliseconds before the end at which a call is given up, at most: else the sweep might answer for the whole request
+first, and would not know which step it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class _Call:
             lines += [http1.header(name, fields[name]) for name in _IDS if name in fields]
         parts: list[Buffer] = [b"".join((*lines, b"\r\n", asked.parts[0])), *asked.parts[1:]]
         try:
-            async with asyncio.timeout(left / 1000):
+            async with asyncio.timeout((left - min(EARLY, left // 10)) / 1000):
                 if self._suspects is not None:
                     return await self._suspects.call(parts)
                 return await self._caller.call(parts, repeatable=self._repeatable)
