@@ -191,7 +191,7 @@ def test_on_the_way_out_what_is_in_flight_is_answered_and_nothing_is_left(site: 
         slow = pool.submit(site.call, f"{PATH}?wait=0.6")
         until(site.envoy.in_flight, why="the slow request in flight")
         assert not wind_down(site.envoy, site.envoy, time.time_ns(), end)
-        with pytest.raises(ConnectionRefusedError):
+        with pytest.raises(ConnectionError):  # refused; or reset, if it came while the door was being closed
             site.call(PATH)
         until(lambda: wind_down(site.envoy, site.envoy, time.time_ns(), end), why="the gateway gone")
         assert slow.result().status == 200
