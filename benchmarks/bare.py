@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -75,16 +76,16 @@ class Bare(asyncio.Protocol):
         self.transport.write(head + body)  # type: ignore[attr-defined]
 
 
-async def serve(socket: str, model: str) -> None:
-    """Serve on the unix socket until the process is ended."""
+async def serve(socket: str, model: str, speak: Callable[[Any], asyncio.Protocol]) -> None:
+    """Serve on the unix socket until the process is ended. `speak`: the protocol of one connection to a session."""
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    server = await asyncio.get_running_loop().create_unix_server(lambda: Bare(session), socket)
+    server = await asyncio.get_running_loop().create_unix_server(lambda: speak(session), socket)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1], sys.argv[2]))
+    uvloop.run(serve(sys.argv[1], sys.argv[2], Bare))

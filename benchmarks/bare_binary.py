@@ -17,8 +17,9 @@ from typing import Any
 import httptools
 import msgspec
 import numpy as np
-import onnxruntime as ort
 import uvloop
+
+from benchmarks.bare import serve
 
 HEAD = b'{"model_name":"plus","model_version":"1","outputs":[{"name":"sums","datatype":"FP32","shape":[%d],'
 HEAD += b'"parameters":{"binary_data_size":%d}}]}'
@@ -70,16 +71,5 @@ class BareBinary(asyncio.Protocol):
         )
 
 
-async def serve(socket: str, model: str) -> None:
-    """Serve on the unix socket until the process is ended."""
-    ort.disable_telemetry_events()
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    server = await asyncio.get_running_loop().create_unix_server(lambda: BareBinary(session), socket)
-    await server.serve_forever()
-
-
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1], sys.argv[2]))
+    uvloop.run(serve(sys.argv[1], sys.argv[2], BareBinary))

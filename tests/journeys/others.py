@@ -9,6 +9,7 @@ import json
 import socketserver
 import struct
 import threading
+from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
-class Answering(BaseHTTPRequestHandler):
+class Answering(BaseHTTPRequestHandler, ABC):
     """Readiness and metadata, and ``infer`` by whoever inherits it."""
 
     calls: ClassVar[list[str]]
@@ -44,8 +45,9 @@ class Answering(BaseHTTPRequestHandler):
         else:
             self.infer(body)
 
+    @abstractmethod
     def infer(self, body: bytes) -> None:
-        raise NotImplementedError
+        """Answer one inference request."""
 
     def answer(self, status: int, body: bytes, **fields: str) -> None:
         self.send_response(status)

@@ -19,7 +19,6 @@ from time import monotonic_ns, sleep, time_ns
 import msgspec
 import uvloop
 
-from longspan import __version__
 from longspan.base.errors import LongspanError
 from longspan.serving import assemble, forked, guard, logs, routes, slot
 from longspan.serving.admission import Budget, Door
@@ -28,8 +27,9 @@ from longspan.serving.egress import Caller
 from longspan.serving.noted import Noted, take_over
 from longspan.serving.pages import Pages
 from longspan.serving.protocol import Connection
+from longspan.serving.received import identity, read_orders
 from longspan.serving.worker import Worker, patience
-from longspan.wire.orders import Identity, Orders, decode_orders
+from longspan.wire.orders import Orders
 
 LEAST_BUDGET = 256 << 20
 LARGEST_BODIES = 4
@@ -54,7 +54,7 @@ def run(orders_path: str, secrets: int | None) -> int:
     code = 1
     try:
         values = _read_secrets(secrets)
-        orders = _read_orders(orders_path)
+        orders = read_orders(orders_path)
         code = loop.run_until_complete(_serve(orders, values))
     except LongspanError as error:
         logs.event("error", str(error))
@@ -91,7 +91,7 @@ async def _serve(orders: Orders, secrets: dict[str, str]) -> int:
     made = assemble.endpoints(work, loaded, worker.workshop, caller)
     worker.endpoints = [endpoint for endpoint, _ in made]
     worker.pages = Pages(orders.load, worker.endpoints, time_ns(), noted.deaths)
-    worker.routes = routes.build(made, door, _identity(orders), noted, worker.alone)
+    worker.routes = routes.build(made, door, identity(orders), noted, worker.alone)
     gc.collect()
     gc.freeze()  # what has been loaded stays; the collector need not look at it again
 
@@ -159,28 +159,6 @@ def _obey(worker: Worker, listening: slot.Listening, told: asyncio.Future[int]) 
     worker.give_up = give_up
     worker.loop.add_signal_handler(signal.SIGTERM, leave)
     worker.loop.add_signal_handler(signal.SIGINT, at_once, signal.SIGINT)
-
-
-def _identity(orders: Orders) -> Identity:
-    return Identity(
-        replica=orders.replica,
-        unit=orders.work.unit,
-        generation=orders.generation,
-        digest=orders.digest,
-        build=__version__,
-        pid=os.getpid(),
-        state="ready",
-    )
-
-
-def _read_orders(path: str) -> Orders:
-    try:
-        with open(path, "rb") as file:
-            return decode_orders(file.read())
-    except OSError as error:
-        raise LongspanError(f"cannot be read: {error.strerror}", at=path) from None
-    except msgspec.MsgspecError as error:
-        raise LongspanError(f"holds no orders of this version: {error}", at=path) from None
 
 
 def _read_secrets(descriptor: int | None) -> dict[str, str]:

@@ -15,9 +15,6 @@ import socket
 from collections.abc import Sequence
 from time import monotonic, time_ns
 
-import msgspec
-
-from longspan import __version__
 from longspan.base.errors import LongspanError
 from longspan.serving import slot
 from longspan.serving.keeper import tree
@@ -27,9 +24,10 @@ from longspan.serving.keeper.door import Door
 from longspan.serving.keeper.pulse import LEAST_SECONDS, Pulse
 from longspan.serving.keeper.server import Server
 from longspan.serving.keeper.told import event
+from longspan.serving.received import identity, read_orders
 from longspan.wire.load import LoadPage
 from longspan.wire.load.layout import CPU_NANOSECONDS, MEMORY, READY, STARTED
-from longspan.wire.orders import Identity, Orders, ServerWork, decode_orders
+from longspan.wire.orders import Orders, ServerWork
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 """Seconds between two questions to a server that is not ready."""
@@ -48,7 +46,7 @@ def run(orders_path: str) -> int:
     """Keep the server that `orders_path` describes. Returns the exit code."""
     os.umask(0o077)
     try:
-        orders = _read_orders(orders_path)
+        orders = read_orders(orders_path)
         work = orders.work.server
         if work is None or not work.command:
             raise LongspanError("orders no server to be started", at=orders_path)
@@ -124,7 +122,7 @@ class Keeper:
         if not self._orders.port:
             os.chmod(self._new, 0o600)
             os.rename(self._new, self._orders.socket)
-        self._door = Door(keeper_socket(self._orders.socket), _identity(self._orders))
+        self._door = Door(keeper_socket(self._orders.socket), identity(self._orders))
         self._write_page(ready=True)
         unit, generation = self._orders.work.unit, self._orders.generation
         pids = f"pid {os.getpid()}, server pid {self._server.pid}"
@@ -237,25 +235,3 @@ def _where(address: str, port: int) -> dict[str, str]:
 
 def _exit_code(status: int) -> int:
     return status if status >= 0 else 128 - status
-
-
-def _identity(orders: Orders) -> Identity:
-    return Identity(
-        replica=orders.replica,
-        unit=orders.work.unit,
-        generation=orders.generation,
-        digest=orders.digest,
-        build=__version__,
-        pid=os.getpid(),
-        state="ready",
-    )
-
-
-def _read_orders(path: str) -> Orders:
-    try:
-        with open(path, "rb") as file:
-            return decode_orders(file.read())
-    except OSError as error:
-        raise LongspanError(f"cannot be read: {error.strerror}", at=path) from None
-    except msgspec.MsgspecError as error:
-        raise LongspanError(f"holds no orders of this version: {error}", at=path) from None
