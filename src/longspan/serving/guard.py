@@ -43,10 +43,10 @@ class Guard:
         threading.Thread(target=self._watch, name="longspan-guard", daemon=True).start()
 
     def _watch(self) -> None:
-        turn = 0
+        turn, own = 0, output.Own()
         while True:
             sleep(EVERY_SECONDS)
-            output.cut_own()
+            own.look()
             turn = (turn + 1) % LOOKS
             if not turn and not self._told:
                 for code, why in self._look():
