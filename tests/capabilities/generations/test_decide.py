@@ -81,6 +81,14 @@ def test_one_that_is_not_ready_within_its_time_has_failed() -> None:
     assert (kind, reason) == ("fail", "not ready within 60 s: 0 of 1 replicas of hello are ready and routed")
 
 
+def test_what_an_earlier_generation_of_the_same_work_has_left_dead_fails_nobody() -> None:
+    left = replica("dead", number=1, restarts=1, generation=1, died_at=generation(2).at - SECOND)
+    settling = generation(2, ready_at=NOW)
+    assert verdict(settling, [replica(), left], gateway(0), NOW + 10 * SECOND)[0] == "serve"
+    again = replica("dead", number=1, restarts=1, generation=1, died_at=NOW)
+    assert verdict(settling, [replica(), again], gateway(0))[0] == "fail"
+
+
 def test_a_death_while_it_settles_fails_it_at_once() -> None:
     kind, reason = verdict(generation(2, ready_at=NOW), [replica("starting", restarts=1)], gateway(0))
     assert (kind, reason) == ("fail", "replica hello/0 died before it had settled")

@@ -179,7 +179,10 @@ def judge(
         mine = [r for r in told if r.slot.stopping_at is None]
         if unit.digest not in carried:
             for replica in mine:
-                if (failure := _failure(replica, pending.ready_at)) is not None:
+                # A rollback may find one that an earlier generation of the same work has left: what became of it then
+                # says nothing about now.
+                ours = replica.slot.generation == pending.number or (replica.slot.died_at or 0) >= pending.at
+                if ours and (failure := _failure(replica, pending.ready_at)) is not None:
                     return Judgement("fail", failure, replica.unit, replica.slot.slot)
         waiting = waiting or _lacking(unit, mine, gateway)
     if not waiting and not gateway.listening:

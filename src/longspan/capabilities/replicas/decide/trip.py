@@ -149,7 +149,9 @@ def _keep_alive(replica: Replica, want: Wanted, now: int) -> Iterable[Move]:
     if replica.pid is None and slot.died_at is not None:
         if now - slot.died_at >= back_off(slot.quick_deaths):
             again = _fresh(want, slot.slot, now)
-            yield Start(replace(again, restarts=slot.restarts, quick_deaths=slot.quick_deaths, port=slot.port), want)
+            # Deaths are counted for each generation, but the wait for the next start grows with all of them.
+            restarts = slot.restarts if slot.generation == want.generation else 0
+            yield Start(replace(again, restarts=restarts, quick_deaths=slot.quick_deaths, port=slot.port), want)
     elif replica.state in ("starting", "crash-loop") and replica.pid is not None:
         limit = want.unit.ready_within_seconds
         if now - slot.since > limit * SECOND:
