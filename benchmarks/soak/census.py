@@ -20,6 +20,8 @@ class Process:
     descriptors: int
     sockets: int
     threads: int
+    callers: int
+    """Of the sockets those that are open connections of TCP."""
 
 
 def process(pid: int) -> Process | None:
@@ -29,12 +31,14 @@ def process(pid: int) -> Process | None:
         status = _fields(place / "status")
         share = _fields(place / "smaps_rollup")
         links = [_link(place / "fd" / name) for name in os.listdir(place / "fd")]
+        calling = _established(place)
         return Process(
             resident_bytes=1024 * status["VmRSS"],
             own_bytes=1024 * share["Pss"],
             descriptors=len(links),
             sockets=sum(link.startswith("socket:") for link in links),
             threads=status["Threads"],
+            callers=sum(link in calling for link in links),
         )
     except (OSError, KeyError):  # a zombie has no memory
         return None
@@ -80,8 +84,9 @@ def count(system: System, status: Status, still: str) -> dict[str, float]:
         if seen:
             found[f"{role}: memory"] = sum(one.own_bytes for one in seen) / len(seen)
             found[f"{role}: resident"] = sum(one.resident_bytes for one in seen) / len(seen)
-            found[f"{role}: descriptors"] = sum(one.descriptors for one in seen) / len(seen)
-            found[f"{role}: sockets"] = sum(one.sockets for one in seen) / len(seen)
+            # A load keeps as many connections to the gateway as it ever needed at once: they are its own affair.
+            found[f"{role}: descriptors"] = sum(one.descriptors - one.callers for one in seen) / len(seen)
+            found[f"{role}: sockets"] = sum(one.sockets - one.callers for one in seen) / len(seen)
             found[f"{role}: threads"] = sum(one.threads for one in seen) / len(seen)
     # Others of the machine use it as well; that it does not grow is all that is asked.
     found["/dev/shm: files"] = folder(Path("/dev/shm")).files
@@ -108,6 +113,12 @@ def _fields(path: Path) -> dict[str, int]:
         if colon and words and words[0].isdigit():
             found[name] = int(words[0])
     return found
+
+
+def _established(place: Path) -> set[str]:
+    """The links of open connections of TCP, in the network that the process is in (proc(5), ``net/tcp``)."""
+    rows = (line.split() for line in (place / "net" / "tcp").read_text().splitlines()[1:])
+    return {f"socket:[{row[9]}]" for row in rows if row[3] == "01"}
 
 
 def _link(path: Path) -> str:

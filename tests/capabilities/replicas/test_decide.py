@@ -133,13 +133,6 @@ def test_a_starting_replica_is_sent_nothing() -> None:
     assert trip([want()], [replica(0), replica(1, "starting")], routed(0), NOW).endpoints == endpoints(0)
 
 
-def test_what_is_left_dead_by_an_earlier_generation_starts_with_no_deaths_to_its_name() -> None:
-    left = replica(0, "dead", died_at=NOW, restarts=3, quick_deaths=1, generation=want().generation - 1)
-    (move,) = trip([want()], [left], routed(0), NOW).moves
-    assert isinstance(move, Start)
-    assert (move.slot.restarts, move.slot.quick_deaths) == (0, 1)
-
-
 def test_a_dead_replica_restarts_in_its_slot_at_once_and_keeps_its_place_at_the_gateway() -> None:
     concluded = trip(
         [want()], [replica(0), replica(1, "dead", died_at=NOW, restarts=1, quick_deaths=1)], routed(0, 1), NOW
